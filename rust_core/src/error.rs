@@ -1,0 +1,82 @@
+//! The only error type of the core.
+
+use core::fmt;
+
+/// What went wrong, in numbers and static names, so that making one needs no heap.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum DspError {
+    /// A setting outside its range.
+    OutOfRange {
+        /// Name of the setting, with its unit.
+        what: &'static str,
+        /// Smallest allowed value.
+        min: f64,
+        /// Largest allowed value.
+        max: f64,
+        /// The value that was given.
+        got: f64,
+    },
+    /// An output slice too short for what the call writes.
+    OutputTooShort {
+        /// Samples (or values) the call writes.
+        needed: usize,
+        /// Samples (or values) there was room for.
+        got: usize,
+    },
+    /// A slice whose length is not the one the shape demands.
+    Shape {
+        /// Name of the argument.
+        what: &'static str,
+        /// The length demanded, or the number its length must be a multiple of.
+        expected: usize,
+        /// The length given.
+        got: usize,
+    },
+}
+
+impl DspError {
+    /// A word that programs may rely on.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::OutOfRange { .. } => "out_of_range",
+            Self::OutputTooShort { .. } => "output_too_short",
+            Self::Shape { .. } => "wrong_shape",
+        }
+    }
+}
+
+impl fmt::Display for DspError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OutOfRange { what, min, max, got } => {
+                write!(f, "{what} must lie in {min}..={max}, got {got}")
+            }
+            Self::OutputTooShort { needed, got } => {
+                write!(f, "output must hold at least {needed} samples, got room for {got}")
+            }
+            Self::Shape { what, expected, got } => {
+                write!(f, "{what} must hold a multiple of {expected} values, got {got}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for DspError {}
+
+/// Refuses a setting outside `min..=max`; NaN is outside.
+pub fn check_range(what: &'static str, got: f64, min: f64, max: f64) -> Result<(), DspError> {
+    if (min..=max).contains(&got) {
+        Ok(())
+    } else {
+        Err(DspError::OutOfRange { what, min, max, got })
+    }
+}
+
+/// Refuses an output slice that is too short.
+pub fn check_room(needed: usize, got: usize) -> Result<(), DspError> {
+    if got >= needed {
+        Ok(())
+    } else {
+        Err(DspError::OutputTooShort { needed, got })
+    }
+}

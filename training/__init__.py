@@ -1,0 +1,1 @@
+"""How the weights were made: ``pairs``, then ``train``, then ``export``."""

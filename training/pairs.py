@@ -1,0 +1,272 @@
+"""Makes training pairs: the persona, and other voices saying the same at the same time.
+
+    python -m training.pairs --cache DIR --count 1200 [--shard 0/2]
+
+Utterance ``i`` depends on the seed and ``i`` alone, so a run that was stopped goes on where it
+was, and several shards fill one cache. Each ``DIR/pairs/NNNNN.npz`` holds:
+
+* ``target``: the persona, int16, 24 kHz; ``f0``: its fundamental every 10 ms (Harvest), 0 unvoiced;
+* ``source_K`` and ``path_K``: another voice, and for each 10 ms frame of the target the frame of the
+  source that says the same;
+* ``meta``: JSON, with the text, the voices and where each source comes from.
+
+Sources: other Kokoro timbres under the same prosody (aligned to the sample), pitch and formant
+warps of these and of the target (WORLD), and espeak-ng and flite, aligned by time warping.
+"""
+
+import argparse
+import json
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import scipy.io.wavfile
+import scipy.signal
+
+from training import text
+from training.align import HOP, RATE, warp_path
+
+SEED = 20261122
+PERSONA_BLEND = {"af_heart": 0.5, "bf_emma": 0.25, "af_bella": 0.25}
+# Never in training: the bench judges with these.
+HELD_OUT_KOKORO = ("am_michael", "bf_isabella", "af_nova", "bm_lewis")
+HELD_OUT_ESPEAK = ("f4", "m5", "klatt3", "Annie", "Mike")
+HELD_OUT_FLITE = ("rms", "kal")
+ESPEAK_VARIANTS = (
+    "", "f1", "f2", "f3", "f5", "m1", "m2", "m3", "m4", "m6", "m7", "m8", "klatt", "klatt2",
+    "klatt4", "Alex", "Alicia", "Andrea", "Andy", "belinda", "linda", "Lee", "steph", "john",
+    "adam", "aunty", "boris", "Diogo", "ed", "grandma", "Hugo", "ian", "Marco", "max", "Michael",
+    "Nguyen", "paul", "quincy", "rob", "shelby", "travis", "victor", "zac", "croak", "whisperf",
+)
+ESPEAK_ENGLISH = ("en-us", "en-us", "en", "en-gb-x-rp", "en-gb-scotland", "en-029", "en-us-nyc")
+FLITE_VOICES = ("kal16", "awb", "slt")
+# Mean warp cost above which two readings do not say the same closely enough to learn from.
+MAX_WARP_COST = 1.2
+
+
+class Kokoro:
+    """Kokoro-82M: phoneme ids and a style of 256 numbers to 24 kHz speech, bit-identical each time."""
+
+    def __init__(self, models: Path, voices: Path, threads: int = 1) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        self.session = onnxruntime.InferenceSession(
+            str(models / "kokoro" / "kokoro-v1.0.int8.onnx"), options
+        )
+        self.vocabulary = json.loads((models / "kokoro" / "vocab.json").read_text())["vocab"]
+        packs = np.load(voices)
+        self.packs = {name: packs[name].astype(np.float32) for name in packs.files}
+
+    def blend(self, weights: dict[str, float]) -> np.ndarray:
+        return sum(weight * self.packs[name] for name, weight in weights.items())
+
+    def ids(self, phonemes: str) -> list[int]:
+        return [self.vocabulary[p] for p in phonemes if p in self.vocabulary][:500]
+
+    def speak(
+        self, ids: list[int], timbre: np.ndarray, prosody: np.ndarray, speed: float
+    ) -> np.ndarray:
+        """float32 ``[samples]``; ``timbre`` and ``prosody`` are packs ``[510, 256]``."""
+        style = np.concatenate([timbre[len(ids), :128], prosody[len(ids), 128:]])[None]
+        feed = {
+            "tokens": np.array([[0, *ids, 0]], np.int64),
+            "style": style.astype(np.float32),
+            "speed": np.array([speed], np.float32),
+        }
+        return np.asarray(self.session.run(None, feed)[0]).reshape(-1)
+
+
+class Espeak:
+    """espeak-ng through the package's own worker process."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "persona_voice.sources.espeak_worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        self.rate = struct.unpack("<I", self.read()[1])[0]
+
+    def read(self) -> tuple[bytes, bytes]:
+        head = self.process.stdout.read(5)
+        if len(head) < 5:
+            raise RuntimeError("espeak-ng's process ended")
+        return head[:1], self.process.stdout.read(struct.unpack("<I", head[1:])[0])
+
+    def ask(self, **request: object) -> bytes:
+        self.process.stdin.write(json.dumps(request).encode() + b"\n")
+        self.process.stdin.flush()
+        body = b""
+        while True:
+            tag, part = self.read()
+            if tag == b"E":
+                return body
+            if tag == b"X":
+                raise ValueError(part.decode())
+            body += part
+
+    def speak(self, **request: object) -> np.ndarray:
+        samples = np.frombuffer(self.ask(op="synth", **request), "<i2") / 32768.0
+        return to_rate(samples, self.rate)
+
+
+def to_rate(samples: np.ndarray, rate: int) -> np.ndarray:
+    shared = np.gcd(rate, RATE)
+    return scipy.signal.resample_poly(samples, RATE // shared, rate // shared).astype(np.float32)
+
+
+def flite(words: str, voice: str) -> np.ndarray:
+    with tempfile.NamedTemporaryFile(suffix=".wav") as file:
+        subprocess.run(["flite", "-voice", voice, "-t", words, "-o", file.name], check=True)
+        rate, samples = scipy.io.wavfile.read(file.name)
+    return to_rate(samples / 32768.0, rate)
+
+
+def warp(samples: np.ndarray, semitones: float, tract: float) -> np.ndarray:
+    """Another speaker by WORLD: F0 moved by ``semitones``, formants divided by ``tract``."""
+    import pyworld
+
+    x = samples.astype(np.float64)
+    f0, times = pyworld.dio(x, RATE, frame_period=5.0)
+    f0 = pyworld.stonemask(x, f0, times, RATE)
+    envelope = pyworld.cheaptrick(x, f0, times, RATE)
+    noise = pyworld.d4c(x, f0, times, RATE)
+    bins = np.arange(envelope.shape[1])
+    low = np.clip(bins * tract, 0, bins[-1]).astype(int)
+    moved = envelope[:, low] * np.where(bins * tract > bins[-1], 1e-3, 1.0)
+    y = pyworld.synthesize(
+        f0 * 2 ** (semitones / 12),
+        np.ascontiguousarray(np.maximum(moved, 1e-16)),
+        np.ascontiguousarray(noise[:, low]),
+        RATE,
+        5.0,
+    )
+    return np.resize(y, len(x)).astype(np.float32)
+
+
+def harvest(samples: np.ndarray) -> np.ndarray:
+    import pyworld
+
+    f0, _ = pyworld.harvest(samples.astype(np.float64), RATE, f0_floor=60, f0_ceil=700, frame_period=10.0)
+    return f0.astype(np.float32)
+
+
+def random_timbre(rng: np.random.Generator, kokoro: Kokoro) -> tuple[dict[str, float], np.ndarray]:
+    """One pack, or two blended, none of them held out."""
+    names = [n for n in kokoro.packs if n not in HELD_OUT_KOKORO]
+    if rng.random() < 0.5:
+        weights = {str(rng.choice(names)): 1.0}
+    else:
+        one, two = rng.choice(names, size=2, replace=False)
+        share = float(rng.uniform(0.3, 0.7))
+        weights = {str(one): share, str(two): 1 - share}
+    return weights, kokoro.blend(weights)
+
+
+def random_prosody(rng: np.random.Generator, kokoro: Kokoro) -> tuple[dict[str, float], np.ndarray]:
+    """Mostly the persona's own, often another woman's, sometimes anybody's."""
+    choice = rng.random()
+    if choice < 0.45:
+        return PERSONA_BLEND, kokoro.blend(PERSONA_BLEND)
+    names = [n for n in kokoro.packs if n not in HELD_OUT_KOKORO and (choice > 0.9 or n[1] == "f")]
+    weights = {str(rng.choice(names)): 1.0}
+    return weights, kokoro.blend(weights)
+
+
+def make(i: int, kokoro: Kokoro, espeak: Espeak) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng([SEED, i])
+    language, words = text.sentence(rng)
+    ipa = espeak.ask(op="phonemes", text=words, voice=text.LANGUAGES[language][1]).decode()
+    ids = kokoro.ids(text.to_kokoro(ipa, words[-1]))
+    prosody_name, prosody = random_prosody(rng, kokoro)
+    speed = float(rng.uniform(0.85, 1.25))
+    target = kokoro.speak(ids, kokoro.blend(PERSONA_BLEND), prosody, speed)
+    frames = len(target) // HOP
+    identity = np.arange(frames, dtype=np.float32)
+    sources: list[tuple[dict[str, object], np.ndarray, np.ndarray]] = []
+
+    def warped(base: np.ndarray, kind: dict[str, object], down: float) -> None:
+        semitones, tract = float(rng.uniform(down, 4)), float(np.exp(rng.normal(0, 0.09)))
+        sources.append((kind | {"semitones": semitones, "tract": tract}, warp(base, semitones, tract), identity))
+
+    if rng.random() < 0.75:
+        timbre_name, timbre = random_timbre(rng, kokoro)
+        other = kokoro.speak(ids, timbre, prosody, speed)
+        if len(other) != len(target):
+            raise RuntimeError(f"pair {i}: {len(other)} samples against {len(target)}")
+        sources.append(({"engine": "kokoro", "timbre": timbre_name}, other, identity))
+        male = max(timbre_name, key=timbre_name.__getitem__)[1] == "m"
+        if rng.random() < 0.7:
+            warped(other, {"engine": "kokoro+world", "timbre": timbre_name}, -13 if male else -7)
+    if rng.random() < 0.35:
+        warped(target, {"engine": "target+world"}, -10)
+
+    def aligned(kind: dict[str, object], samples: np.ndarray) -> None:
+        samples = samples / (np.abs(samples).max() + 1e-6) * 0.5
+        path, cost = warp_path(target, samples)
+        if cost < MAX_WARP_COST:
+            sources.append((kind | {"cost": round(cost, 3)}, samples, path))
+
+    base = str(rng.choice(ESPEAK_ENGLISH)) if language == "en" else text.LANGUAGES[language][1]
+    for _ in range(2 if rng.random() < 0.5 else 1):
+        variant = str(rng.choice(ESPEAK_VARIANTS))
+        request = {
+            "voice": base + ("+" + variant if variant else ""),
+            "rate_wpm": int(rng.integers(130, 200)),
+            "pitch": int(rng.integers(25, 75)),
+        }
+        aligned({"engine": "espeak-ng", **request}, espeak.speak(text=words, **request))
+    if language == "en" and rng.random() < 0.7:
+        voice = str(rng.choice(FLITE_VOICES))
+        aligned({"engine": "flite", "voice": voice}, flite(words, voice))
+
+    meta = {
+        "text": words, "language": language, "prosody": prosody_name, "speed": speed,
+        "sources": [kind for kind, _, _ in sources],
+    }  # fmt: skip
+    arrays = {"target": to_int16(target), "f0": harvest(target), "meta": np.array(json.dumps(meta))}
+    for k, (_, samples, path) in enumerate(sources):
+        arrays[f"source_{k}"], arrays[f"path_{k}"] = to_int16(samples), path.astype(np.float32)
+    return arrays
+
+
+def to_int16(samples: np.ndarray) -> np.ndarray:
+    return np.round(np.clip(samples, -1, 1) * 32767).astype(np.int16)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--models", type=Path, required=True)
+    parser.add_argument("--voices", type=Path, required=True)
+    parser.add_argument("--count", type=int, default=1200)
+    parser.add_argument("--shard", default="0/1", help="K/N: every N-th utterance from K on")
+    options = parser.parse_args()
+    shard, shards = (int(part) for part in options.shard.split("/"))
+    folder = options.cache / "pairs"
+    folder.mkdir(parents=True, exist_ok=True)
+    kokoro, espeak = Kokoro(options.models, options.voices), Espeak()
+    started, seconds = time.monotonic(), 0.0
+    for i in range(shard, options.count, shards):
+        file = folder / f"{i:05d}.npz"
+        if file.exists():
+            continue
+        arrays = make(i, kokoro, espeak)
+        part = file.with_suffix(f".{os.getpid()}.part")
+        with part.open("wb") as out:
+            np.savez(out, **arrays)
+        part.rename(file)
+        seconds += len(arrays["target"]) / RATE
+        pace = seconds / (time.monotonic() - started)
+        print(f"pair {i + 1}/{options.count}: {seconds / 60:.1f} min made, {pace:.2f} x real time", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""Sentences to speak, and the phonemes Kokoro reads: seeded, without a text corpus.
+
+Words are drawn from ``wordfreq`` lists with flattened frequencies, so that rare sounds and rare sound
+sequences come up; the sense does not matter to a converter, which hears 10 ms at a time.
+"""
+
+import re
+from functools import lru_cache
+
+import numpy as np
+
+# share of the sentences, and the espeak-ng voice that gives their phonemes
+LANGUAGES = {
+    "en": (0.78, "en-us"),
+    "fr": (0.05, "fr"),
+    "es": (0.06, "es"),
+    "it": (0.05, "it"),
+    "pt": (0.03, "pt-br"),
+    "de": (0.03, "de"),
+}
+VOCABULARY = 9000
+ENDINGS = (".", ".", ".", ".", "?", "!")
+
+# espeak-ng IPA to the phoneme set of Kokoro; longer keys first
+KOKORO_SPELLING = (
+    ("\u200d", ""), ("͡", ""), ("ː", ""), ("ˑ", ""), ("\n", ", "),
+    ("tʃ", "ʧ"), ("dʒ", "ʤ"), ("eɪ", "A"), ("aɪ", "I"), ("aʊ", "W"), ("ɔɪ", "Y"),
+    ("oʊ", "O"), ("əʊ", "Q"), ("ɚ", "əɹ"), ("r", "ɹ"), ("ɐ", "ə"),
+)
+
+
+@lru_cache(maxsize=None)
+def vocabulary(language: str) -> tuple[list[str], np.ndarray]:
+    """The commonest words of a language and their probabilities, frequency to the power 0.4."""
+    import wordfreq
+
+    words = [w for w in wordfreq.top_n_list(language, VOCABULARY) if w.isalpha()]
+    weight = np.array([wordfreq.word_frequency(w, language) for w in words]) ** 0.4
+    return words, weight / weight.sum()
+
+
+def sentence(rng: np.random.Generator) -> tuple[str, str]:
+    """A language of ``LANGUAGES`` and a sentence of 5 to 15 words in it."""
+    names = list(LANGUAGES)
+    language = str(rng.choice(names, p=[LANGUAGES[name][0] for name in names]))
+    words, weight = vocabulary(language)
+    chosen = list(rng.choice(words, size=int(rng.integers(5, 16)), p=weight))
+    if len(chosen) > 7:
+        chosen[len(chosen) // 2] += ","
+    return language, " ".join(chosen).capitalize() + str(rng.choice(ENDINGS))
+
+
+def to_kokoro(ipa: str, ending: str) -> str:
+    """espeak-ng IPA as the phoneme string that Kokoro was trained on."""
+    ipa = re.sub(r"\([a-z-]+\)", "", ipa)  # marks of a switch of language
+    for old, new in KOKORO_SPELLING:
+        ipa = ipa.replace(old, new)
+    return ipa.strip() + ending
