@@ -1,0 +1,17 @@
+//! `persona_voice._core`: converts, calls, converts back.
+#![allow(missing_docs)] // what users read stands in `_core.pyi`
+
+mod convert;
+mod features;
+
+use pyo3::prelude::*;
+
+#[pymodule(gil_used = false)]
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
+    module.add("build_profile", profile)?;
+    module.add("RATE", persona_dsp::RATE)?;
+    module.add("HOP", persona_dsp::HOP)?;
+    module.add_class::<features::LogMel>()?;
+    Ok(())
+}
