@@ -1,0 +1,1 @@
+"""The torch converter: network, weights, streaming."""

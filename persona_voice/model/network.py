@@ -1,0 +1,105 @@
+"""The converter's network: log-mel frames of anybody in, the persona's two envelopes out.
+
+Everything is a matrix product over a frame and one earlier frame, so that a hop costs a few wide
+products and no convolution; the past lives in one small cache a layer.
+
+    frames [B, T, 80] ─ 5 frames ─▶ [C] ─▶ ┌ RMS norm ─ (x_t, x_{t-d}) ─ W1 ─ GELU ─ W2 ─ + ┐ × layers
+                                           └────────────────────────────────────────────────┘
+                                        ─▶ RMS norm ─┬▶ live head    [B, T, 2, 80]
+                                                     └▶ studio head  [B, T, 2, 80]
+
+Both heads answer at every frame, for different moments: the live head for the moment ``lookahead``
+samples before the end of the newest frame, the studio head for one further back, of which it has
+heard more of what follows.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+BANDS = 80
+# Log-mel runs from ln(1e-10) = -23 to about 0: brought to about -2.6 to 2.
+MEL_CENTRE, MEL_SPREAD = -10.0, 5.0
+# Natural logarithm of an amplitude: of a silent band, and of one louder than speech ever is.
+ENVELOPE_FLOOR, ENVELOPE_CEILING = -16.0, 4.0
+ENVELOPE_START = -7.0
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Shape of the network; stored in the weights file."""
+
+    channels: int = 192
+    hidden: int = 256
+    input_frames: int = 5
+    dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 1, 2, 4, 8, 16)
+    # Samples at 24 kHz from the moment an envelope stands for to the end of the newest frame.
+    live_lookahead: int = 720
+    studio_lookahead: int = 1920
+
+
+class Layer(nn.Module):
+    """Residual: this frame and the one ``dilation`` frames ago, through one hidden layer."""
+
+    def __init__(self, channels: int, hidden: int, dilation: int) -> None:
+        super().__init__()
+        self.dilation = dilation
+        self.norm = nn.RMSNorm(channels, eps=1e-5)
+        self.up = nn.Linear(2 * channels, hidden)
+        self.down = nn.Linear(hidden, channels)
+        with torch.no_grad():
+            self.down.weight.mul_(0.3)
+
+    def forward(self, x: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
+        """``x`` ``[B, T, C]``, ``past`` ``[B, dilation, C]``: the answer and the new past."""
+        both = torch.cat([past, self.norm(x)], dim=1)
+        earlier, now = both[:, : x.shape[1]], both[:, self.dilation :]
+        hidden = nn.functional.gelu(self.up(torch.cat([now, earlier], dim=2)), approximate="tanh")
+        return x + self.down(hidden), both[:, x.shape[1] :]
+
+
+State = tuple[Tensor, ...]
+
+
+class ConverterNetwork(nn.Module):
+    """Weights only; the past is handed in and out."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.enter = nn.Linear(config.input_frames * BANDS, config.channels)
+        self.layers = nn.ModuleList(
+            Layer(config.channels, config.hidden, d) for d in config.dilations
+        )
+        self.norm = nn.RMSNorm(config.channels, eps=1e-5)
+        self.heads = nn.ModuleDict(
+            {mode: nn.Linear(config.channels, 2 * BANDS) for mode in ("live", "studio")}
+        )
+        with torch.no_grad():
+            for head in self.heads.values():
+                head.weight.mul_(0.1)
+                head.bias.fill_(ENVELOPE_START)
+
+    def start(self, batch: int = 1) -> State:
+        """The past of a stream that has heard digital silence."""
+        config = self.config
+        silence = (-23.0 - MEL_CENTRE) / MEL_SPREAD
+        lengths = [(config.input_frames - 1, BANDS), *((d, config.channels) for d in config.dilations)]
+        states = [torch.zeros(batch, length, width) for length, width in lengths]
+        states[0].fill_(silence)
+        return tuple(states)
+
+    def forward(self, frames: Tensor, state: State, mode: str) -> tuple[Tensor, State]:
+        """Log-mel ``[B, T, 80]`` to log amplitudes ``[B, T, 2, 80]`` (harmonics, noise)."""
+        count = frames.shape[1]
+        x = torch.cat([state[0], (frames - MEL_CENTRE) / MEL_SPREAD], dim=1)
+        new = [x[:, count:]]
+        taps = self.config.input_frames
+        x = self.enter(torch.cat([x[:, i : i + count] for i in range(taps)], dim=2))
+        for layer, past in zip(self.layers, state[1:], strict=True):
+            x, kept = layer(x, past)
+            new.append(kept)
+        y = self.heads[mode](self.norm(x))
+        y = y.clamp(ENVELOPE_FLOOR, ENVELOPE_CEILING)
+        return y.unflatten(2, (2, BANDS)), tuple(new)
