@@ -6,7 +6,11 @@ pub mod math;
 pub mod stage;
 
 pub mod features;
+pub mod prosody;
+pub mod vocoder;
 
 pub use error::DspError;
 pub use features::LogMel;
+pub use prosody::{Prosody, ProsodyTargets};
+pub use vocoder::Vocoder;
 pub use stage::{Analyzer, Rates, Stage, HOP, RATE};

@@ -3,6 +3,8 @@
 
 mod convert;
 mod features;
+mod prosody;
+mod vocoder;
 
 use pyo3::prelude::*;
 
@@ -13,5 +15,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("RATE", persona_dsp::RATE)?;
     module.add("HOP", persona_dsp::HOP)?;
     module.add_class::<features::LogMel>()?;
+    module.add_class::<prosody::Prosody>()?;
+    module.add_class::<vocoder::Vocoder>()?;
     Ok(())
 }
