@@ -1,0 +1,66 @@
+"""A persona: who is spoken as. A value, read from a TOML file."""
+
+import tomllib
+from dataclasses import dataclass, fields
+from importlib.resources import files
+from pathlib import Path
+
+from persona_voice.errors import PersonaFileError
+
+
+@dataclass(frozen=True)
+class Persona:
+    """Who is spoken as, and where the voice came from."""
+
+    name: str
+    weights: str
+    """File name of the converter's weights, among the package's."""
+    register_hz: float
+    """Geometric mean of her F0."""
+    range: float
+    """Her F0's deviations from it, as a multiple of the source's, in octaves."""
+    provenance: str
+    """Where the voice came from and by whose leave."""
+
+
+def personas_folder() -> Path:
+    return Path(str(files("persona_voice"))) / "assets" / "personas"
+
+
+def persona_names() -> list[str]:
+    return sorted(file.parent.name for file in personas_folder().glob("*/persona.toml"))
+
+
+def load_persona(name: str = "samantha") -> Persona:
+    """The persona of that name, upper or lower case.
+
+    Raises
+    ------
+    PersonaFileError
+        ``unknown_persona``; ``bad_persona_file`` if its file is not what it should be.
+    """
+    known = persona_names()
+    if name.lower() not in known:
+        message = f'no persona "{name}" in this installation; there are: {", ".join(known)}'
+        raise PersonaFileError(message, code="unknown_persona", name=name)
+    return read_persona(personas_folder() / name.lower() / "persona.toml")
+
+
+def read_persona(file: Path) -> Persona:
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        message = f"{file} must be a readable TOML file: {error}"
+        raise PersonaFileError(message, code="bad_persona_file") from error
+    wanted = {field.name: field.type for field in fields(Persona)}
+    if set(values) != set(wanted):
+        odd = sorted(set(values) ^ set(wanted))
+        message = f"{file} must hold exactly {', '.join(wanted)}; missing or unknown: {', '.join(odd)}"
+        raise PersonaFileError(message, code="bad_persona_file")
+    for name, kind in wanted.items():
+        if kind is float and isinstance(values[name], int):
+            values[name] = float(values[name])
+        if not isinstance(values[name], kind):  # type: ignore[arg-type]  # plain classes, see above
+            message = f"{file}: {name} must be a {kind.__name__}, got {values[name]!r}"  # type: ignore[union-attr]
+            raise PersonaFileError(message, code="bad_persona_file")
+    return Persona(**values)
