@@ -5,12 +5,16 @@ pub mod error;
 pub mod math;
 pub mod stage;
 
+pub mod resample;
 pub mod features;
+pub mod level;
 pub mod prosody;
 pub mod vocoder;
 
 pub use error::DspError;
 pub use features::LogMel;
+pub use level::{Fade, Limiter, Loudness};
 pub use prosody::{Prosody, ProsodyTargets};
+pub use resample::Resampler;
 pub use vocoder::Vocoder;
 pub use stage::{Analyzer, Rates, Stage, HOP, RATE};

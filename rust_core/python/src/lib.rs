@@ -3,7 +3,9 @@
 
 mod convert;
 mod features;
+mod level;
 mod prosody;
+mod resample;
 mod vocoder;
 
 use pyo3::prelude::*;
@@ -14,7 +16,11 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("build_profile", profile)?;
     module.add("RATE", persona_dsp::RATE)?;
     module.add("HOP", persona_dsp::HOP)?;
+    module.add_class::<resample::Resampler>()?;
     module.add_class::<features::LogMel>()?;
+    module.add_class::<level::Loudness>()?;
+    module.add_class::<level::Limiter>()?;
+    module.add_class::<level::Fade>()?;
     module.add_class::<prosody::Prosody>()?;
     module.add_class::<vocoder::Vocoder>()?;
     Ok(())

@@ -1,4 +1,10 @@
 //! Tools without memory of a stream.
 
+/// Decibels.
+pub mod db;
 /// The mel scale and its bands.
 pub mod mel;
+/// What a single sample may be.
+pub mod sample;
+/// Windows that shape filters.
+pub mod window;
