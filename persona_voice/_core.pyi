@@ -47,6 +47,7 @@ class Vocoder:
         """Frames ``[n, 161]``: F0 in Hz (0: none), 80 + 80 log amplitudes; ``[n * 240]``."""
     def reset(self) -> None: ...
     def clone(self) -> Vocoder: ...
+    latency: int
     width: int
 
 class Resampler:

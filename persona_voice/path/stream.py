@@ -53,7 +53,8 @@ class VoiceStream:
     Streaming
     ---------
     Any block length, zero too; as many samples out as in. The output trails the input by
-    ``latency_samples``: the two resamplers, the converter's look-ahead, one hop, the limiter.
+    ``latency_samples``: the two resamplers, the converter's look-ahead, one hop, the vocoder, the
+    limiter.
 
     Raises
     ------
@@ -87,6 +88,7 @@ class VoiceStream:
             self._resample_in.latency
             + self._converter.lookahead
             + _core.HOP
+            + self._vocoder.latency
             + self._limiter.latency
         )
         return round(inside * self.sample_rate / _core.RATE) + self._resample_out.latency

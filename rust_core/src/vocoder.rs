@@ -14,6 +14,11 @@ const BINS: usize = FFT / 2 + 1;
 /// Envelope values are held within these before use: silence, and louder than speech ever is.
 const LOG_FLOOR: f32 = -16.0;
 const LOG_CEILING: f32 = 4.0;
+/// Samples by which everything is late, so that the ringing before a pulse that falls between
+/// samples is not cut off at the start of its hop.
+const DELAY: usize = 16;
+/// From here to half the sample rate harmonics fade out, which keeps that ringing short.
+const FADE_FROM_HZ: f32 = 10_000.0;
 /// F0 above this would put pulses closer than the phase counter can part.
 const MAX_F0_HZ: f32 = 2000.0;
 
@@ -40,8 +45,8 @@ struct Between {
 /// ```
 ///
 /// # Streaming
-/// A hop is written as soon as the frame at its end is known. The responses of earlier hops go on
-/// for at most 1024 samples.
+/// A hop is written as soon as the frame at its end is known, and `LATENCY` samples late: 16, for
+/// the ringing before a pulse. The responses of earlier hops go on for at most 1024 samples.
 ///
 /// # Source
 /// Minimum phase by folding the cepstrum: Oppenheim & Schafer, Discrete-Time Signal Processing,
@@ -51,6 +56,8 @@ pub struct Vocoder {
     forward: Arc<dyn RealToComplex<f32>>,
     inverse: Arc<dyn ComplexToReal<f32>>,
     between: Arc<[Between]>,
+    /// Gain of the harmonics at each bin.
+    fade: Arc<[f32]>,
     seed: u64,
     random: u64,
     /// Fraction of a period, 2^64 to the turn.
@@ -72,6 +79,9 @@ impl Vocoder {
     /// Numbers in a frame.
     pub const WIDTH: usize = 1 + 2 * BANDS;
 
+    /// Samples by which a hop trails the moments that its frames stand for.
+    pub const LATENCY: usize = DELAY;
+
     /// The same seed gives the same noise.
     pub fn new(seed: u64) -> Self {
         let mut planner = RealFftPlanner::<f32>::new();
@@ -80,6 +90,7 @@ impl Vocoder {
         let scratch = forward.get_scratch_len().max(inverse.get_scratch_len());
         Self {
             between: between_bands().into(),
+            fade: (0..BINS).map(fade_at).collect(),
             seed,
             random: spread(seed),
             phase: 0,
@@ -129,6 +140,9 @@ impl Vocoder {
         self.sum.fill(Complex::new(0.0, 0.0));
         let f0 = if frame[0].is_finite() { frame[0].clamp(0.0, MAX_F0_HZ) } else { 0.0 };
         self.minimum_phase(&frame[1..1 + BANDS]);
+        for (bin, fade) in self.next.iter_mut().zip(self.fade.iter()) {
+            *bin *= fade;
+        }
         self.pulses(f0);
         core::mem::swap(&mut self.next, &mut self.filters[0]);
         self.minimum_phase(&frame[1 + BANDS..]);
@@ -177,8 +191,9 @@ impl Vocoder {
             let (phase, wrapped) = self.phase.overflowing_add(step);
             self.phase = phase;
             if wrapped {
+                // The turn lies between this sample and the next.
                 let late = phase as f64 / step as f64;
-                self.pulse(n as f32 - late as f32, (RATE as f32 / hz).sqrt());
+                self.pulse(n as f32 + (1.0 - late) as f32, (RATE as f32 / hz).sqrt());
             }
         }
     }
@@ -186,7 +201,7 @@ impl Vocoder {
     /// One pulse `at` samples into the hop, through the old and the new filter.
     fn pulse(&mut self, at: f32, amplitude: f32) {
         let rise = (at / HOP as f32).clamp(0.0, 1.0);
-        let angle = -core::f32::consts::TAU * at / FFT as f32;
+        let angle = -core::f32::consts::TAU * (at + DELAY as f32) / FFT as f32;
         let turn = Complex::new(angle.cos(), angle.sin());
         let mut z = Complex::new(amplitude, 0.0);
         for ((sum, old), new) in self.sum.iter_mut().zip(&self.filters[0]).zip(&self.next) {
@@ -201,11 +216,11 @@ impl Vocoder {
             *x = uniform(&mut self.random);
         }
         for rising in [false, true] {
-            for (n, (y, x)) in self.time.iter_mut().zip(&self.noise).enumerate() {
+            self.time.fill(0.0);
+            for (n, (y, x)) in self.time[DELAY..].iter_mut().zip(&self.noise).enumerate() {
                 let rise = n as f32 / HOP as f32;
                 *y = x * if rising { rise } else { 1.0 - rise };
             }
-            self.time[HOP..].fill(0.0);
             let _ =
                 self.forward.process_with_scratch(&mut self.time, &mut self.spectrum, &mut self.scratch);
             let filter = if rising { &self.next } else { &self.filters[1] };
@@ -241,6 +256,13 @@ fn between_bands() -> Vec<Between> {
         Between { low: above - 1, part: ((f - low) / (high - low)).clamp(0.0, 1.0) as f32 }
     };
     (0..BINS).map(at).collect()
+}
+
+/// 1 up to `FADE_FROM_HZ`, then half a cosine down to 0 at half the sample rate.
+fn fade_at(bin: usize) -> f32 {
+    let hz = bin as f32 * RATE as f32 / FFT as f32;
+    let part = ((hz - FADE_FROM_HZ) / (RATE as f32 / 2.0 - FADE_FROM_HZ)).clamp(0.0, 1.0);
+    0.5 + 0.5 * (core::f32::consts::PI * part).cos()
 }
 
 /// A seed for xorshift that is never 0 (splitmix64; Steele, Lea & Flood 2014).

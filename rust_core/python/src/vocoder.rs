@@ -35,6 +35,11 @@ impl Vocoder {
     }
 
     #[getter]
+    fn latency(&self) -> usize {
+        Core::LATENCY
+    }
+
+    #[getter]
     fn width(&self) -> usize {
         Core::WIDTH
     }

@@ -1,0 +1,220 @@
+//! The laws. Each says what broke it, or nothing.
+
+use persona_dsp::{Analyzer, Stage, HOP};
+
+use crate::random::Random;
+use crate::subject::{harmonics, OfAnalyzer, OfStage, Subject};
+
+pub type Verdict = Result<(), String>;
+
+/// Streams that the law of splits is tried on; CI wants 200 at least.
+const CUTS: u64 = 200;
+
+fn hold(holds: bool, broken: impl FnOnce() -> String) -> Verdict {
+    if holds {
+        Ok(())
+    } else {
+        Err(broken())
+    }
+}
+
+/// Equal to the bit, so that NaN equals itself and -0 differs from 0.
+fn same(got: &[f32], expected: &[f32], what: &str) -> Verdict {
+    hold(got.len() == expected.len(), || {
+        format!("{what}: {} numbers, expected {}", got.len(), expected.len())
+    })?;
+    match got.iter().zip(expected).position(|(a, b)| a.to_bits() != b.to_bits()) {
+        Some(n) => Err(format!("{what}: number {n} is {}, expected {}", got[n], expected[n])),
+        None => Ok(()),
+    }
+}
+
+/// Positions enough for every memory to fill: of samples, or of frames.
+fn positions<S: Subject>(subject: &S) -> usize {
+    if subject.width_in() > 1 { 24 } else { 2600 }
+}
+
+/// 1. As many numbers as promised, as the rates demand, in every call; a refused call takes nothing.
+pub fn length<S: Subject>(mut subject: S) -> Verdict {
+    let mut random = Random::new(1);
+    let fresh = subject.clone();
+    let input = subject.input(&mut random, positions(&subject));
+    let (mut at, mut all) = (0, Vec::new());
+    for cut in random.cuts(positions(&subject)) {
+        let block = &input[at * subject.width_in()..(at + cut) * subject.width_in()];
+        let due = (subject.due((at + cut) as u64) - subject.due(at as u64)) as usize;
+        let promised = subject.promised(cut);
+        hold(promised == due, || format!("promises {promised} for {cut} at {at}, due {due}"))?;
+        if due > 0 {
+            let refused = subject.process(block, &mut vec![0.0; due - 1]);
+            let code = refused.map_err(|error| error.code());
+            hold(code == Err("output_too_short"), || format!("room for {due} - 1: {code:?}"))?;
+        }
+        let mut output = vec![f32::NAN; due + 3];
+        let written = subject.process(block, &mut output).map_err(|e| e.to_string())?;
+        hold(written == due, || format!("writes {written} for {cut} at {at}, due {due}"))?;
+        let kept = output[due..].iter().all(|y| y.is_nan());
+        hold(kept && output[..due].iter().all(|y| !y.is_nan()), || "wrote past its end".into())?;
+        all.extend(&output[..written]);
+        at += cut;
+    }
+    let mut whole = fresh;
+    same(&all, &whole.run_whole(&input), "after refused calls")?;
+    same(&subject.end(), &whole.end(), "the end after refused calls")
+}
+
+/// 2. However the stream is cut, the numbers are equal.
+pub fn split<S: Subject>(subject: S) -> Verdict {
+    for seed in 0..CUTS {
+        let mut random = Random::new(seed);
+        // A tenth of the positions lets most cuts be short against the memories.
+        let len = if seed % 10 == 0 { positions(&subject) } else { positions(&subject) / 4 };
+        let input = subject.input(&mut random, len);
+        let (mut whole, mut cut) = (subject.clone(), subject.clone());
+        let expected = whole.run_whole(&input);
+        same(&cut.run(&input, &random.cuts(len)), &expected, &format!("cut {seed}"))?;
+        same(&cut.end(), &whole.end(), &format!("end of cut {seed}"))?;
+    }
+    Ok(())
+}
+
+/// 3. After `reset`, and after `flush`, indistinguishable from a new one.
+pub fn as_new<S: Subject>(subject: S) -> Verdict {
+    let mut random = Random::new(3);
+    let before = subject.input(&mut random, positions(&subject) - 7);
+    let after = subject.input(&mut random, positions(&subject));
+    let mut new = subject.clone();
+    let mut expected = new.run_whole(&after);
+    expected.extend(new.end());
+    let renewals: [(&str, fn(&mut S)); 2] = [("reset", |s| s.reset()), ("flush", |s| {
+        s.end();
+    })];
+    for (what, renew) in renewals {
+        let mut old = subject.clone();
+        old.run_whole(&before);
+        renew(&mut old);
+        let mut got = old.run_whole(&after);
+        got.extend(old.end());
+        same(&got, &expected, &format!("after {what}"))?;
+    }
+    Ok(())
+}
+
+/// 4, of a stage. An impulse comes out `latency()` samples late, and its echoes lie even about it.
+pub fn latency<S: Stage>(stage: S) -> Verdict {
+    let rates = stage.rates();
+    let (mut a, mut b) = (rates.input, rates.output);
+    while b > 0 {
+        (a, b) = (b, a % b);
+    }
+    // Only every so many input samples falls on an output sample.
+    let (down, up) = ((rates.input / a) as usize, (rates.output / a) as usize);
+    for periods in [0, 1, 1500usize.div_ceil(down)] {
+        let mut input = vec![0.0; periods * down + 1];
+        input[periods * down] = 0.5;
+        let mut stream = OfStage(stage.clone());
+        let mut output = stream.run_whole(&input);
+        output.extend(stream.run_whole(&vec![0.0; 4000]));
+        let size = |n: &usize| output[*n].abs();
+        let peak = (0..output.len()).max_by(|a, b| size(a).total_cmp(&size(b))).unwrap_or(0);
+        let expected = periods * up + stage.latency();
+        hold(peak == expected, || format!("impulse at {peak}, expected {expected}"))?;
+        for n in 0..stage.latency().min(output.len() - 1 - peak) {
+            let (before, after) = (output[peak - n], output[peak + n]);
+            hold((before - after).abs() < 1e-6, || format!("{n} off the peak: {before}, {after}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// 4, of an analyzer. No frame knows what comes after it; and where the sound changes, the frames
+/// change, at the moment that they stand for, to the nearest frame.
+pub fn moment<A: Analyzer>(analyzer: A) -> Verdict {
+    let change = 40 * HOP;
+    let first = harmonics(120.0, 100.0, 1500.0, 2 * change);
+    let then: Vec<f32> =
+        harmonics(220.0, 2500.0, 6000.0, 2 * change).iter().map(|x| x * 2.0).collect();
+    let mixed: Vec<f32> = [&first[..change], &then[change..]].concat();
+    let frames = |input: &[f32]| OfAnalyzer(analyzer.clone()).run_whole(input);
+    let (first, then, mixed) = (frames(&first), frames(&then), frames(&mixed));
+    let width = analyzer.width();
+    same(&mixed[..40 * width], &first[..40 * width], "frames before the change")?;
+    let far = |k: usize, other: &[f32]| {
+        let pair = mixed[k * width..].iter().zip(&other[k * width..]).take(width);
+        pair.map(|(a, b)| f64::from(a - b).abs()).sum::<f64>()
+    };
+    let turned = (10..80).find(|&k| far(k, &then) < far(k, &first));
+    let Some(turned) = turned else { return Err("the change is never seen".into()) };
+    let moment = ((turned + 1) * HOP) as i64 - analyzer.lookahead() as i64;
+    let off = moment - change as i64;
+    hold(off.abs() <= HOP as i64, || format!("change seen {off} samples off"))
+}
+
+/// 5. A clone made mid-stream goes on exactly as the other would have.
+pub fn snapshot<S: Subject>(subject: S) -> Verdict {
+    let mut random = Random::new(5);
+    let input = subject.input(&mut random, 2 * positions(&subject));
+    let middle = (positions(&subject) - 3) * subject.width_in();
+    let mut alone = subject.clone();
+    alone.run_whole(&input[..middle]);
+    let mut expected = alone.run_whole(&input[middle..]);
+    expected.extend(alone.end());
+
+    let mut original = subject;
+    original.run_whole(&input[..middle]);
+    let mut clone = original.clone();
+    // What one hears must not reach the other.
+    let other: Vec<f32> = input[..middle].iter().rev().copied().collect();
+    clone.clone().run_whole(&other);
+    let mut got = clone.run_whole(&input[middle..]);
+    got.extend(clone.end());
+    same(&got, &expected, "clone")?;
+    let mut got = original.run_whole(&input[middle..]);
+    got.extend(original.end());
+    same(&got, &expected, "original")
+}
+
+/// 6, first half, of a stage. Silence gives silence.
+pub fn silence<S: Stage>(stage: S) -> Verdict {
+    let mut stream = OfStage(stage);
+    let mut output = stream.run_whole(&[0.0; 3000]);
+    output.extend(stream.end());
+    match output.iter().find(|y| **y != 0.0) {
+        Some(y) => Err(format!("silence gives {y}")),
+        None => Ok(()),
+    }
+}
+
+/// 6, first half, of an analyzer. Silence gives frames that say so.
+pub fn silent_frames<A: Analyzer>(analyzer: A, silent: fn(&[f32]) -> bool) -> Verdict {
+    let frames = OfAnalyzer(analyzer.clone()).run_whole(&[0.0; 50 * HOP]);
+    match frames.chunks_exact(analyzer.width()).find(|frame| !silent(frame)) {
+        Some(frame) => Err(format!("silence gives {frame:?}")),
+        None => Ok(()),
+    }
+}
+
+/// 6, second half. Finite in, finite out, from denormal to far too loud.
+pub fn size<S: Subject>(subject: S) -> Verdict {
+    let mut random = Random::new(6);
+    let one = positions(&subject);
+    let len = one * subject.width_in();
+    let sign = |n: usize| if n / 3 % 2 == 0 { 1.0 } else { -1.0 };
+    let mut inputs: Vec<Vec<f32>> = vec![
+        vec![0.0; len],
+        vec![f32::MAX; len],
+        (0..len).map(|n| f32::MAX * sign(n)).collect(),
+        subject.input(&mut random, one),
+    ];
+    for size in [1e-44, 1e-38, 1e-6, 1.0, 1e4, 1e19, 1e38] {
+        inputs.push(random.noise(len).iter().map(|x| x * size).collect());
+    }
+    let mut stream = subject;
+    for (i, input) in inputs.iter().enumerate() {
+        let mut output = stream.run_whole(input);
+        output.extend(stream.end());
+        let bad = output.iter().find(|y| !y.is_finite());
+        hold(bad.is_none(), || format!("input {i} gives {bad:?}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,178 @@
+//! Everything that streams, seen alike: positions in, numbers out.
+
+use persona_dsp::{Analyzer, DspError, Prosody, Stage, Vocoder, HOP, RATE};
+
+use crate::random::Random;
+
+/// A stream under test. A position is what goes in at once: a sample, or a frame of `width_in`.
+pub trait Subject: Clone {
+    fn width_in(&self) -> usize {
+        1
+    }
+    /// Numbers that must have come out after `positions`, in closed form and without memory.
+    fn due(&self, positions: u64) -> u64;
+    /// Numbers that `flush` writes.
+    fn tail(&self) -> usize {
+        0
+    }
+    /// What it says itself that the next `process` writes.
+    fn promised(&self, positions: usize) -> usize;
+    fn process(&mut self, input: &[f32], output: &mut [f32]) -> Result<usize, DspError>;
+    fn flush(&mut self, _output: &mut [f32]) -> Result<usize, DspError> {
+        self.reset();
+        Ok(0)
+    }
+    fn reset(&mut self);
+    /// Input such as it is made for.
+    fn input(&self, random: &mut Random, positions: usize) -> Vec<f32>;
+
+    /// All that comes out for `input` cut into `cuts`, into memory full of NaN.
+    fn run(&mut self, input: &[f32], cuts: &[usize]) -> Vec<f32> {
+        let mut all = Vec::new();
+        let mut at = 0;
+        for cut in cuts {
+            let end = at + cut * self.width_in();
+            let mut output = vec![f32::NAN; self.promised(*cut)];
+            let written = self.process(&input[at..end], &mut output).unwrap();
+            all.extend(&output[..written]);
+            at = end;
+        }
+        all
+    }
+
+    fn run_whole(&mut self, input: &[f32]) -> Vec<f32> {
+        self.run(input, &[input.len() / self.width_in()])
+    }
+
+    fn end(&mut self) -> Vec<f32> {
+        let mut output = vec![f32::NAN; self.tail()];
+        let written = self.flush(&mut output).unwrap();
+        output.truncate(written);
+        output
+    }
+}
+
+/// Voiced and noisy stretches with pauses, peaks above full scale.
+fn sound(random: &mut Random, samples: usize) -> Vec<f32> {
+    let mut x = random.noise(samples);
+    for (n, x) in x.iter_mut().enumerate() {
+        let pulse = if n % 187 == 0 { 1.0 } else { 0.0 };
+        *x = match n / 1000 % 3 {
+            0 => 0.3 * *x + pulse,
+            1 => 0.05 * *x,
+            _ => 0.0,
+        };
+    }
+    x
+}
+
+#[derive(Clone)]
+pub struct OfStage<S>(pub S);
+
+impl<S: Stage> Subject for OfStage<S> {
+    fn due(&self, positions: u64) -> u64 {
+        let rates = self.0.rates();
+        (positions * u64::from(rates.output)).div_ceil(u64::from(rates.input))
+    }
+    fn tail(&self) -> usize {
+        self.0.latency()
+    }
+    fn promised(&self, positions: usize) -> usize {
+        self.0.output_len(positions)
+    }
+    fn process(&mut self, input: &[f32], output: &mut [f32]) -> Result<usize, DspError> {
+        self.0.process(input, output)
+    }
+    fn flush(&mut self, output: &mut [f32]) -> Result<usize, DspError> {
+        self.0.flush(output)
+    }
+    fn reset(&mut self) {
+        self.0.reset();
+    }
+    fn input(&self, random: &mut Random, positions: usize) -> Vec<f32> {
+        sound(random, positions)
+    }
+}
+
+#[derive(Clone)]
+pub struct OfAnalyzer<A>(pub A);
+
+impl<A: Analyzer> Subject for OfAnalyzer<A> {
+    fn due(&self, positions: u64) -> u64 {
+        positions / HOP as u64 * self.0.width() as u64
+    }
+    fn promised(&self, positions: usize) -> usize {
+        self.0.frames(positions) * self.0.width()
+    }
+    fn process(&mut self, input: &[f32], output: &mut [f32]) -> Result<usize, DspError> {
+        Ok(self.0.process(input, output)? * self.0.width())
+    }
+    fn reset(&mut self) {
+        self.0.reset();
+    }
+    fn input(&self, random: &mut Random, positions: usize) -> Vec<f32> {
+        sound(random, positions)
+    }
+}
+
+impl Subject for Prosody {
+    fn width_in(&self) -> usize {
+        3
+    }
+    fn due(&self, positions: u64) -> u64 {
+        positions
+    }
+    fn promised(&self, positions: usize) -> usize {
+        positions
+    }
+    fn process(&mut self, input: &[f32], output: &mut [f32]) -> Result<usize, DspError> {
+        Prosody::process(self, input, output)
+    }
+    fn reset(&mut self) {
+        Prosody::reset(self);
+    }
+    fn input(&self, random: &mut Random, positions: usize) -> Vec<f32> {
+        let mut frame = |k: usize| {
+            let voiced = if k % 11 < 7 { 1.0 } else { 0.0 };
+            [(150.0 + 60.0 * random.sample()) * voiced, 0.9 * voiced, voiced]
+        };
+        (0..positions).flat_map(&mut frame).collect()
+    }
+}
+
+impl Subject for Vocoder {
+    fn width_in(&self) -> usize {
+        Vocoder::WIDTH
+    }
+    fn due(&self, positions: u64) -> u64 {
+        positions * HOP as u64
+    }
+    fn promised(&self, positions: usize) -> usize {
+        positions * HOP
+    }
+    fn process(&mut self, input: &[f32], output: &mut [f32]) -> Result<usize, DspError> {
+        Vocoder::process(self, input, output)
+    }
+    fn reset(&mut self) {
+        Vocoder::reset(self);
+    }
+    fn input(&self, random: &mut Random, positions: usize) -> Vec<f32> {
+        let mut input = Vec::new();
+        for k in 0..positions {
+            input.push(if k % 5 < 3 { 180.0 + 50.0 * random.sample() } else { 0.0 });
+            input.extend((1..Vocoder::WIDTH).map(|_| -5.0 + 3.0 * random.sample()));
+        }
+        input
+    }
+}
+
+/// A periodic sound for the law of latency: harmonics of `f0_hz` in `from_hz..to_hz`.
+pub fn harmonics(f0_hz: f64, from_hz: f64, to_hz: f64, samples: usize) -> Vec<f32> {
+    let first = (from_hz / f0_hz).ceil() as usize;
+    let last = (to_hz / f0_hz) as usize;
+    let at = |n: usize| {
+        let turn = core::f64::consts::TAU * f0_hz * n as f64 / f64::from(RATE);
+        (first..=last).map(|k| (turn * k as f64 + (k * k) as f64).cos()).sum::<f64>() as f32
+    };
+    (0..samples).map(|n| 0.1 * at(n)).collect()
+}

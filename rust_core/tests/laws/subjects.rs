@@ -1,0 +1,40 @@
+//! Who stands under the laws. A new type is one line here.
+
+/// Stages: name, how one is made.
+macro_rules! for_each_stage {
+    ($($check:ident)::+) => {
+        $($check)::+!(resampler_48_to_24, persona_dsp::Resampler::new(48_000, 24_000).unwrap());
+        $($check)::+!(resampler_24_to_48, persona_dsp::Resampler::new(24_000, 48_000).unwrap());
+        $($check)::+!(resampler_44_to_24, persona_dsp::Resampler::new(44_100, 24_000).unwrap());
+        $($check)::+!(resampler_24_to_44, persona_dsp::Resampler::new(24_000, 44_100).unwrap());
+        $($check)::+!(resampler_8_to_24, persona_dsp::Resampler::new(8_000, 24_000).unwrap());
+        $($check)::+!(resampler_192_to_8, persona_dsp::Resampler::new(192_000, 8_000).unwrap());
+        $($check)::+!(resampler_odd, persona_dsp::Resampler::new(24_000, 11_027).unwrap());
+        $($check)::+!(resampler_none, persona_dsp::Resampler::new(24_000, 24_000).unwrap());
+        $($check)::+!(limiter, persona_dsp::Limiter::new(-1.0).unwrap());
+        $($check)::+!(fade, persona_dsp::Fade::new());
+    };
+}
+
+/// Analyzers: name, how one is made, what a frame of silence must be.
+macro_rules! for_each_analyzer {
+    ($($check:ident)::+) => {
+        $($check)::+!(log_mel, persona_dsp::LogMel::new(), |f: &[f32]| {
+            f.iter().all(|band| (band + 23.0259).abs() < 1e-3)
+        });
+        $($check)::+!(loudness, persona_dsp::Loudness::new(), |f: &[f32]| f == [-120.0]);
+    };
+}
+
+/// Frames in, frames or samples out: name, how one is made.
+macro_rules! for_each_shaper {
+    ($($check:ident)::+) => {
+        $($check)::+!(prosody, {
+            let targets = persona_dsp::ProsodyTargets { register_hz: 200.0, range: 1.2 };
+            persona_dsp::Prosody::new(targets).unwrap()
+        });
+        $($check)::+!(vocoder, persona_dsp::Vocoder::new(7));
+    };
+}
+
+pub(crate) use {for_each_analyzer, for_each_shaper, for_each_stage};

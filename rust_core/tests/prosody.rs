@@ -1,0 +1,118 @@
+//! Prosody: any speaker lands in the register, at once, and keeps their melody.
+use persona_dsp::{Prosody, ProsodyTargets};
+
+const REGISTER: f32 = 195.0;
+
+fn prosody(range: f32) -> Prosody {
+    Prosody::new(ProsodyTargets { register_hz: REGISTER, range }).expect("valid targets")
+}
+
+/// A melody around `mean_hz`: voiced frames with a pause in every second.
+fn melody(mean_hz: f64, frames: usize) -> Vec<f32> {
+    (0..frames)
+        .flat_map(|k| {
+            let octaves = 0.25 * (k as f64 / 17.0).sin() + 0.1 * (k as f64 / 5.3).sin();
+            let voiced = k % 100 < 70;
+            let f0 = if voiced { (mean_hz * octaves.exp2()) as f32 } else { 0.0 };
+            [f0, f32::from(u8::from(voiced)), f32::from(u8::from(voiced))]
+        })
+        .collect()
+}
+
+fn run(stage: &mut Prosody, frames: &[f32]) -> Vec<f32> {
+    let mut out = vec![f32::NAN; frames.len() / 3];
+    assert_eq!(stage.process(frames, &mut out), Ok(frames.len() / 3));
+    out
+}
+
+fn mean_octaves(f0: &[f32]) -> f64 {
+    f0.iter().map(|&hz| f64::from(hz).log2()).sum::<f64>() / f0.len() as f64
+}
+
+#[test]
+fn men_and_women_land_in_the_register() {
+    for mean_hz in [85.0, 110.0, 140.0, 180.0, 220.0, 260.0] {
+        let out = run(&mut prosody(1.0), &melody(mean_hz, 2000));
+        let semitones = 12.0 * (mean_octaves(&out[1000..]) - f64::from(REGISTER).log2());
+        assert!(semitones.abs() < 1.0, "{mean_hz} Hz lands {semitones} semitones off");
+    }
+}
+
+#[test]
+fn the_first_quarter_second_is_within_four_semitones() {
+    for mean_hz in [100.0, 120.0, 200.0, 220.0] {
+        let out = run(&mut prosody(1.0), &melody(mean_hz, 100));
+        let input = melody(mean_hz, 100);
+        for k in 8..25 {
+            let melody_octaves = f64::from(input[3 * k] / mean_hz as f32).log2();
+            let off = 12.0 * (f64::from(out[k] / REGISTER).log2() - melody_octaves);
+            assert!(off.abs() < 4.0, "{mean_hz} Hz, frame {k}: {off} semitones");
+        }
+    }
+}
+
+#[test]
+fn the_melody_is_kept_and_range_scales_it() {
+    let input = melody(120.0, 4000);
+    for range in [0.5f32, 1.0, 1.5] {
+        let out = run(&mut prosody(range), &input);
+        let mut worst = 0.0f64;
+        for k in (2001..4000).filter(|k| input[3 * k] > 0.0 && input[3 * (k - 1)] > 0.0) {
+            let moved_in = f64::from(input[3 * k] / input[3 * k - 3]).log2();
+            let moved_out = f64::from(out[k] / out[k - 1]).log2();
+            worst = worst.max((moved_out - f64::from(range) * moved_in).abs());
+        }
+        assert!(worst * 1200.0 < 5.0, "{} cents", worst * 1200.0);
+    }
+}
+
+#[test]
+fn f0_is_held_through_unvoiced_frames() {
+    let out = run(&mut prosody(1.0), &melody(150.0, 200));
+    assert!(out[70..100].iter().all(|&hz| hz == out[69]));
+}
+
+#[test]
+fn cuts_change_nothing() {
+    let input = melody(150.0, 500);
+    let whole = run(&mut prosody(1.2), &input);
+    let mut stage = prosody(1.2);
+    let mut parts = Vec::new();
+    for cut in [0, 1, 0, 7, 92, 400] {
+        let from = 3 * parts.len();
+        parts.extend(run(&mut stage, &input[from..from + 3 * cut]));
+    }
+    assert_eq!(parts, whole);
+}
+
+#[test]
+fn new_targets_are_reached_over_200_ms_and_not_sooner() {
+    let mut stage = prosody(1.0);
+    let steady: Vec<f32> = [205.0, 1.0, 1.0].repeat(1000);
+    let before = run(&mut stage, &steady)[999];
+    let targets = ProsodyTargets { register_hz: 2.0 * REGISTER, range: 1.0 };
+    assert_eq!(stage.set_targets(targets), Ok(()));
+    let out = run(&mut stage, &steady);
+    assert!(out.windows(2).all(|w| (w[1] / w[0]).log2() < 0.1));
+    assert!((out[9] / before - 1.5).abs() < 0.01, "half way: {}", out[9] / before);
+    assert!((out[19] / before - 2.0).abs() < 0.01);
+}
+
+#[test]
+fn bad_targets_are_refused_and_the_old_ones_stay() {
+    let mut stage = prosody(1.0);
+    for (register_hz, range) in [(20.0, 1.0), (f32::NAN, 1.0), (200.0, -0.1), (200.0, 9.0)] {
+        let refused = stage.set_targets(ProsodyTargets { register_hz, range });
+        assert_eq!(refused.map_err(|e| e.code()), Err("out_of_range"));
+    }
+    let fresh = run(&mut prosody(1.0), &melody(150.0, 50));
+    assert_eq!(run(&mut stage, &melody(150.0, 50)), fresh);
+}
+
+#[test]
+fn any_input_gives_an_f0_that_a_voice_can_have() {
+    let wild = [f32::NAN, f32::INFINITY, -5.0, 0.0, 1e-30, 1e30, 55.0, 700.0];
+    let frames: Vec<f32> = wild.iter().flat_map(|&f0| [f0, 1.0, 1.0]).collect();
+    let out = run(&mut prosody(3.0), &frames.repeat(50));
+    assert!(out.iter().all(|hz| (55.0..=700.0).contains(hz)));
+}
