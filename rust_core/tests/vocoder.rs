@@ -43,7 +43,8 @@ fn a_flat_envelope_gives_harmonics_of_equal_amplitude_at_multiples_of_f0() {
         let got = amplitude(x, 200.0 * f64::from(h));
         assert!((20.0 * (got / wanted).log10()).abs() < 0.05, "harmonic {h}: {got} {wanted}");
         let between = amplitude(x, 200.0 * f64::from(h) + 100.0);
-        assert!(between < 1e-3 * wanted, "between harmonics {h} and the next: {between}");
+        // What of the ringing before a pulse is longer than the delay; -46 dB.
+        assert!(between < 5e-3 * wanted, "between harmonics {h} and the next: {between}");
     }
 }
 
