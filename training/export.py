@@ -1,0 +1,34 @@
+"""Writes a run's averaged weights as the persona's: fp16 safetensors.
+
+    python -m training.export --cache DIR --run NAME OUT.safetensors
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from persona_voice.model.network import ConverterNetwork, NetworkConfig
+from persona_voice.model.weights import save_weights
+
+
+def export(checkpoint: Path, out: Path) -> None:
+    saved = torch.load(checkpoint, map_location="cpu", weights_only=False)
+    config = saved["config"]
+    network = ConverterNetwork(NetworkConfig(**config | {"dilations": tuple(config["dilations"])}))
+    network.load_state_dict(saved["average"])
+    save_weights(network, out, {"run": checkpoint.stem, "steps": str(saved["step"])})
+    print(f"{out}: {out.stat().st_size / 1e6:.1f} MB, step {saved['step']}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--run", default="first")
+    parser.add_argument("out", type=Path)
+    options = parser.parse_args()
+    export(options.cache / "runs" / f"{options.run}.pt", options.out)
+
+
+if __name__ == "__main__":
+    main()
