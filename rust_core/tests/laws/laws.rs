@@ -131,9 +131,9 @@ pub fn latency<S: Stage>(stage: S) -> Verdict {
 /// change, at the moment that they stand for, to the nearest frame.
 pub fn moment<A: Analyzer>(analyzer: A) -> Verdict {
     let change = 40 * HOP;
-    let first = harmonics(120.0, 100.0, 1500.0, 2 * change);
-    let then: Vec<f32> =
-        harmonics(220.0, 2500.0, 6000.0, 2 * change).iter().map(|x| x * 2.0).collect();
+    // Low enough that no band lies in a valley between harmonics, which any trace would fill.
+    let first = harmonics(80.0, -0.7, 2 * change);
+    let then = harmonics(110.0, 0.0, 2 * change);
     let mixed: Vec<f32> = [&first[..change], &then[change..]].concat();
     let frames = |input: &[f32]| OfAnalyzer(analyzer.clone()).run_whole(input);
     let (first, then, mixed) = (frames(&first), frames(&then), frames(&mixed));

@@ -52,12 +52,13 @@ pub trait Subject: Clone {
     }
 }
 
-/// Voiced and noisy stretches with pauses, peaks above full scale.
+/// Voiced and noisy stretches with pauses, peaks above full scale; never a pause at the end of what
+/// the laws ask for, where a memory that is not cleared would not show.
 fn sound(random: &mut Random, samples: usize) -> Vec<f32> {
     let mut x = random.noise(samples);
     for (n, x) in x.iter_mut().enumerate() {
         let pulse = if n % 187 == 0 { 1.0 } else { 0.0 };
-        *x = match n / 1000 % 3 {
+        *x = match n / 600 % 3 {
             0 => 0.3 * *x + pulse,
             1 => 0.05 * *x,
             _ => 0.0,
@@ -166,13 +167,15 @@ impl Subject for Vocoder {
     }
 }
 
-/// A periodic sound for the law of latency: harmonics of `f0_hz` in `from_hz..to_hz`.
-pub fn harmonics(f0_hz: f64, from_hz: f64, to_hz: f64, samples: usize) -> Vec<f32> {
-    let first = (from_hz / f0_hz).ceil() as usize;
-    let last = (to_hz / f0_hz) as usize;
+/// A periodic sound for the law of moments: harmonics of `f0_hz` up to 11 kHz, their amplitudes
+/// going with the power `tilt` of the frequency in kHz.
+pub fn harmonics(f0_hz: f64, tilt: f64, samples: usize) -> Vec<f32> {
+    let count = (11_000.0 / f0_hz) as usize;
+    let amplitude = |k: usize| 0.02 * (k as f64 * f0_hz / 1000.0).powf(tilt);
     let at = |n: usize| {
         let turn = core::f64::consts::TAU * f0_hz * n as f64 / f64::from(RATE);
-        (first..=last).map(|k| (turn * k as f64 + (k * k) as f64).cos()).sum::<f64>() as f32
+        let wave = |k: usize| amplitude(k) * (turn * k as f64 + (k * k) as f64).cos();
+        (1..=count).map(wave).sum::<f64>() as f32
     };
-    (0..samples).map(|n| 0.1 * at(n)).collect()
+    (0..samples).map(at).collect()
 }

@@ -1,0 +1,177 @@
+//! Law seven: `process`, `flush`, `reset` and a refused call neither allocate nor free.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use crate::random::Random;
+use crate::subject::{OfAnalyzer, OfStage, Subject};
+
+#[path = "laws/random.rs"]
+#[allow(dead_code)] // the laws use more of it
+mod random;
+#[path = "laws/subject.rs"]
+#[allow(dead_code)] // the laws use more of it
+mod subject;
+#[path = "laws/subjects.rs"]
+mod subjects;
+
+thread_local! {
+    /// Calls to the allocator on this thread: other tests run beside.
+    static CALLS: Cell<u64> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+fn count() {
+    // At the end of a thread the counter is gone before its last memory; nothing is measured then.
+    let _ = CALLS.try_with(|calls| calls.set(calls.get() + 1));
+}
+
+// SAFETY: every call is handed on as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        System.alloc(layout)
+    }
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        count();
+        System.dealloc(at, layout);
+    }
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count();
+        System.alloc_zeroed(layout)
+    }
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        System.realloc(at, layout, size)
+    }
+}
+
+#[global_allocator]
+static HEAP: Counting = Counting;
+
+/// How often `work` calls the allocator.
+fn heap_calls(work: impl FnOnce()) -> u64 {
+    let before = CALLS.with(Cell::get);
+    work();
+    CALLS.with(Cell::get) - before
+}
+
+/// Heap calls of a stream that is run in blocks, refused, flushed, run again and reset.
+fn heap_calls_of<S: Subject>(mut subject: S) -> u64 {
+    let width = subject.width_in();
+    let positions = if width > 1 { 30 } else { 4000 };
+    let mut random = Random::new(8);
+    let input = subject.input(&mut random, positions);
+    let cuts = random.cuts(positions);
+    let mut output = vec![0.0; subject.due(positions as u64) as usize + subject.tail() + 1];
+    heap_calls(|| {
+        for _ in 0..2 {
+            let mut at = 0;
+            for cut in &cuts {
+                let block = &input[at * width..(at + cut) * width];
+                let due = subject.promised(*cut);
+                if due > 0 {
+                    assert!(subject.process(block, &mut output[..due - 1]).is_err());
+                }
+                assert!(subject.process(block, &mut output).is_ok());
+                at += cut;
+            }
+            assert!(subject.flush(&mut output).is_ok());
+        }
+        assert!(subject.process(&input, &mut output).is_ok());
+        subject.reset();
+    })
+}
+
+macro_rules! stage_law {
+    ($name:ident, $make:expr) => {
+        #[test]
+        fn $name() {
+            assert_eq!(heap_calls_of(OfStage($make)), 0);
+        }
+    };
+}
+
+macro_rules! analyzer_law {
+    ($name:ident, $make:expr, $silent:expr) => {
+        #[test]
+        fn $name() {
+            assert_eq!(heap_calls_of(OfAnalyzer($make)), 0);
+        }
+    };
+}
+
+macro_rules! shaper_law {
+    ($name:ident, $make:expr) => {
+        #[test]
+        fn $name() {
+            assert_eq!(heap_calls_of($make), 0);
+        }
+    };
+}
+
+subjects::for_each_stage!(stage_law);
+subjects::for_each_analyzer!(analyzer_law);
+subjects::for_each_shaper!(shaper_law);
+
+/// The mutant: a stage that copies each block behind the caller's back.
+#[derive(Clone)]
+struct Copies(persona_dsp::Fade);
+
+impl persona_dsp::Stage for Copies {
+    fn rates(&self) -> persona_dsp::Rates {
+        self.0.rates()
+    }
+    fn latency(&self) -> usize {
+        self.0.latency()
+    }
+    fn output_len(&self, input_len: usize) -> usize {
+        self.0.output_len(input_len)
+    }
+    fn process(&mut self, input: &[f32], output: &mut [f32]) -> Result<usize, persona_dsp::DspError> {
+        self.0.process(&std::hint::black_box(input.to_vec()), output)
+    }
+    fn flush(&mut self, output: &mut [f32]) -> Result<usize, persona_dsp::DspError> {
+        self.0.flush(output)
+    }
+    fn reset(&mut self) {
+        self.0.reset();
+    }
+}
+
+#[test]
+fn a_hidden_copy_is_caught() {
+    assert_eq!(heap_calls_of(OfStage(persona_dsp::Fade::new())), 0);
+    assert!(heap_calls_of(OfStage(Copies(persona_dsp::Fade::new()))) > 0);
+}
+
+#[test]
+fn the_counter_counts_taking_growing_and_giving_back() {
+    let mut kept = Vec::<u8>::new();
+    assert_eq!(heap_calls(|| kept.reserve_exact(10)), 1);
+    assert_eq!(heap_calls(|| kept.reserve_exact(100_000)), 1);
+    assert_eq!(heap_calls(|| drop(std::hint::black_box(kept))), 1);
+    assert_eq!(heap_calls(|| drop(std::hint::black_box(vec![0u8; 64]))), 2);
+}
+
+#[test]
+fn the_counter_is_of_this_thread_alone() {
+    let (begin, wait) = std::sync::mpsc::channel::<()>();
+    let other = std::thread::spawn(move || {
+        let _ = wait.recv();
+        heap_calls(|| drop(std::hint::black_box(vec![0u8; 64])))
+    });
+    let mut of_other = 0;
+    let mine = heap_calls(|| std::hint::black_box(()));
+    let _ = begin.send(());
+    let before = CALLS.with(Cell::get);
+    while !other.is_finished() {
+        std::thread::yield_now();
+    }
+    assert_eq!(CALLS.with(Cell::get), before);
+    if let Ok(calls) = other.join() {
+        of_other = calls;
+    }
+    assert_eq!((mine, of_other), (0, 2));
+}
