@@ -1,0 +1,122 @@
+"""Who may know whom: the imports, read with `ast`, against the tables; and the tree as drawn."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "persona_voice"
+
+BASE = {"errors", "units", "_core"}
+# What each part may import of ours, besides itself.
+MAY_IMPORT = {
+    "errors": set(),
+    "units": set(),
+    "converter": BASE,
+    "audio": BASE,
+    "persona": BASE,
+    "sources": BASE,
+    "model": BASE | {"converter"},
+    "path": BASE | {"converter", "persona", "audio"},  # audio: offline.py reads and writes files
+    "live": BASE | {"converter", "persona", "path", "audio"},
+    "build": BASE | {"converter", "audio", "persona", "sources", "model", "path", "live"},
+    "cli": BASE | {"converter", "audio", "persona", "sources", "path", "live", "build"},
+    "__init__": {"build", "errors", "persona", "path"},
+}
+# Packages that only some parts may import.
+ONLY_IN = {
+    "torch": {"model"},
+    "safetensors": {"model"},
+    "sounddevice": {"audio"},
+    "soundfile": {"audio"},
+    "matplotlib": {"cli"},
+    "espeakng_loader": {"sources"},
+    "onnxruntime": {"sources"},
+}
+
+
+def part_of(file: Path, package: Path) -> str:
+    return file.relative_to(package).parts[0].removesuffix(".py")
+
+
+def imported(tree: ast.AST) -> list[str]:
+    names: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                names.append("(relative)")
+            elif node.module == "persona_voice":
+                names += [f"persona_voice.{alias.name}" for alias in node.names]
+            else:
+                names.append(str(node.module))
+    return names
+
+
+def offences(package: Path) -> list[str]:
+    found = []
+    for file in sorted(package.rglob("*.py")):
+        part = part_of(file, package)
+        for name in imported(ast.parse(file.read_text())):
+            words = name.split(".")
+            if words[0] == "(relative)":
+                found.append(f"{file.name}: a relative import")
+            elif words[0] == "persona_voice" and len(words) > 1 and words[1] != part:
+                if words[1] not in MAY_IMPORT.get(part, set()):
+                    found.append(f"{part} imports {words[1]} ({file.name})")
+            elif part not in ONLY_IN.get(words[0], {part}):
+                found.append(f"{part} imports {words[0]} ({file.name})")
+    return found
+
+
+def test_every_import_points_inwards() -> None:
+    assert offences(PACKAGE) == []
+
+
+@pytest.mark.parametrize(
+    ("part", "line"),
+    [
+        ("path", "import torch"),
+        ("persona", "from persona_voice.model import network"),
+        ("audio", "from persona_voice import build"),
+        ("live", "from torch import nn"),
+        ("sources", "from . import espeak"),
+        ("cli", "import persona_voice.model.weights"),
+    ],
+)
+def test_a_planted_offence_is_found(tmp_path: Path, part: str, line: str) -> None:
+    (tmp_path / part).mkdir()
+    (tmp_path / part / "planted.py").write_text(line + "\n")
+    assert len(offences(tmp_path)) == 1
+
+
+def test_the_tree_in_the_document_is_the_tree() -> None:
+    drawn = set()
+    folders: list[tuple[int, str]] = []
+    text = (ROOT / "ARCHITECTURE.md").read_text().split("```tree\n")[1].split("```")[0]
+    for line in text.splitlines():
+        if not (match := re.match(r"( *)(\S+)", line)):
+            continue
+        depth, name = len(match[1]), match[2]
+        folders = [(d, n) for d, n in folders if d < depth]
+        path = "".join(n for _, n in folders) + name
+        drawn.add(path)
+        assert (ROOT / path).exists(), f"ARCHITECTURE.md draws {path}, which is not there"
+        if name.endswith("/"):
+            folders.append((depth, name))
+    modules = {
+        str(file.relative_to(ROOT))
+        for folder, pattern in (("persona_voice", "*.py"), ("rust_core/src", "*.rs"))
+        for file in (ROOT / folder).rglob(pattern)
+        if file.name not in {"__init__.py", "mod.rs"}
+    }
+    assert modules <= drawn, f"ARCHITECTURE.md lacks {sorted(modules - drawn)}"
+
+
+def test_the_core_does_not_know_python_and_forbids_unsafe() -> None:
+    manifest = (ROOT / "rust_core" / "Cargo.toml").read_text()
+    assert "pyo3" not in manifest
+    assert "#![forbid(unsafe_code)]" in (ROOT / "rust_core" / "src" / "lib.rs").read_text()
