@@ -38,9 +38,9 @@ def main() -> None:
     options = parser.parse_args()
     cache, cores = options.cache, os.cpu_count() or 1
     models = cache / "models"
-    print("1/5 models", flush=True)
+    print("1/6 models", flush=True)
     fetch(models)
-    print("2/5 pairs", flush=True)
+    print("2/6 pairs", flush=True)
     wait([
         run(
             "training.pairs", "--cache", cache, "--models", models, "--voices", VOICES,
@@ -48,12 +48,16 @@ def main() -> None:
         )
         for k in range(cores)
     ])  # fmt: skip
-    print("3/5 training", flush=True)
+    print("3/6 envelopes", flush=True)
+    wait([
+        run("training.envelopes", "--cache", cache, "--shard", f"{k}/{cores}") for k in range(cores)
+    ])  # fmt: skip
+    print("4/6 training", flush=True)
     wait([run("training.train", "--cache", cache, "--run", options.run, "--steps", options.steps)])
-    print("4/5 export", flush=True)
+    print("5/6 export", flush=True)
     candidate = cache / "runs" / f"{options.run}.safetensors"
     wait([run("training.export", "--cache", cache, "--run", options.run, candidate)])
-    print("5/5 judge", flush=True)
+    print("6/6 judge", flush=True)
     report = candidate.with_suffix(".quality.json")
     wait([run("benches", "quality", "--weights", candidate, "--models", models, "--json", report)])
     options.out.parent.mkdir(parents=True, exist_ok=True)

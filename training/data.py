@@ -10,6 +10,7 @@ import scipy.signal
 import torch
 
 from persona_voice._core import LogMel
+from persona_voice.converter import SILENT
 from training.synthesis import HOP, RATE, pulses
 
 # Feature frame k ends at sample (k + 1) * HOP and stands for the middle of its 768 samples.
@@ -26,10 +27,12 @@ class CropConfig:
 class Pairs:
     """All pairs of a cache in memory, as int16."""
 
-    def __init__(self, folder: Path, hold_out: int) -> None:
-        files = sorted(folder.glob("*.npz"))[hold_out:]
+    def __init__(self, cache: Path, hold_out: int) -> None:
+        known = {file.stem for file in (cache / "envelopes").glob("*.npy")}
+        files = [file for file in sorted((cache / "pairs").glob("*.npz")) if file.stem in known]
+        files = files[hold_out:]
         if not files:
-            raise SystemExit(f"no pairs in {folder}; run training.pairs first")
+            raise SystemExit(f"no pairs in {cache}; run training.pairs and training.envelopes first")
         self.items = [self.load(file) for file in files]
         weight = np.array([len(item["target"]) for item in self.items], float)
         self.weight = weight / weight.sum()
@@ -40,6 +43,7 @@ class Pairs:
         with np.load(file) as arrays:
             item = {name: arrays[name] for name in arrays.files}
         item["meta"] = json.loads(str(item["meta"]))
+        item["envelopes"] = np.load(file.parents[1] / "envelopes" / f"{file.stem}.npy")
         # F0 for every moment: straight lines (in octaves) over the unvoiced ones.
         f0 = item["f0"].astype(np.float64)
         voiced = np.flatnonzero(f0 > 0)
@@ -122,9 +126,9 @@ def vocal_tract(rng: np.random.Generator, mel: np.ndarray) -> np.ndarray:
 @dataclass
 class Crop:
     mel: np.ndarray  # [warm + frames, 80]
+    envelopes: np.ndarray  # [frames, 2, 80]
     target: np.ndarray  # [(frames - 1) * HOP]
     pulse: np.ndarray  # same
-    moment: int
 
 
 def crop(rng: np.random.Generator, pairs: Pairs, config: CropConfig, lookahead: int) -> Crop:
@@ -157,9 +161,17 @@ def crop(rng: np.random.Generator, pairs: Pairs, config: CropConfig, lookahead: 
     part = (position - whole).astype(np.float32)[:, None]
     mel = mel[whole] * (1 - part) + mel[whole + 1] * part
     target = segment(item["target"], first * HOP, (first + config.frames - 1) * HOP) * gain
-    f0_at = np.clip(np.arange(first, first + config.frames), 0, len(item["f0"]) - 1)
-    pulse = pulses(item["f0"][f0_at], float(rng.random()))
-    return Crop(vocal_tract(rng, mel).astype(np.float32), target.astype(np.float32), pulse, first)
+    moment = np.arange(first, first + config.frames)
+    answer = item["envelopes"][np.clip(moment, 0, len(item["envelopes"]) - 1)].astype(np.float32)
+    answer += np.float32(np.log(gain))
+    answer[(moment < 0) | (moment >= len(item["envelopes"]))] = SILENT
+    f0 = item["f0"][np.clip(moment, 0, len(item["f0"]) - 1)]
+    return Crop(
+        mel=vocal_tract(rng, mel).astype(np.float32),
+        envelopes=np.maximum(answer, SILENT),
+        target=target.astype(np.float32),
+        pulse=pulses(f0, float(rng.random())),
+    )
 
 
 def segment(samples: np.ndarray, start: int, stop: int) -> np.ndarray:
@@ -189,6 +201,6 @@ class Crops(torch.utils.data.IterableDataset):
             crops = [crop(rng, self.pairs, self.config, self.heads[mode]) for _ in range(self.batch)]
             yield (
                 mode,
-                *(torch.from_numpy(np.stack([getattr(c, name) for c in crops])) for name in ("mel", "target", "pulse")),
+                *(torch.from_numpy(np.stack([getattr(c, name) for c in crops])) for name in ("mel", "envelopes", "target", "pulse")),
             )
             step += stride

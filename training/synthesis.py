@@ -55,11 +55,15 @@ class Synthesis(torch.nn.Module):
 
     band_to_bin: Tensor
     rise: Tensor
+    fade: Tensor
 
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("band_to_bin", band_to_bin())
         self.register_buffer("rise", torch.arange(HOP, dtype=torch.float32) / HOP)
+        hz = torch.arange(BINS, dtype=torch.float32) * RATE / FFT
+        fade = 0.5 + 0.5 * torch.cos(np.pi * ((hz - 10_000) / 2000).clamp(0, 1))
+        self.register_buffer("fade", fade * (hz > 40))
 
     def minimum_phase(self, log_amplitude: Tensor) -> Tensor:
         """Log amplitude in bands ``[..., 80]`` to the spectrum of its minimum-phase filter."""
@@ -81,8 +85,8 @@ class Synthesis(torch.nn.Module):
         """``[B, T, 2, 80]`` at T moments and excitations ``[B, (T-1) * HOP]`` to as many samples."""
         filters = self.minimum_phase(envelopes)
         spectrum: Tensor | float = 0.0
-        for part, excitation in enumerate((pulse, noise)):
-            fall, rise = self.split(excitation)
+        for part, (excitation, gain) in enumerate(((pulse, self.fade), (noise, 1.0))):
+            fall, rise = (part_of_it * gain for part_of_it in self.split(excitation))
             spectrum = spectrum + fall * filters[:, :-1, part] + rise * filters[:, 1:, part]
         y = torch.fft.irfft(spectrum, n=FFT)
         hops = y.shape[1]

@@ -1,9 +1,16 @@
 """Trains the converter on the pairs of a cache.
 
-    python -m training.train --cache DIR --run NAME --steps 8000
+    python -m training.train --cache DIR --run NAME --steps 9000
 
-Goes on from the last checkpoint of the run, exactly: the batches follow from the seed and the step.
-Resumed or not, on a processor or a GPU, the command is the same.
+In three parts of one schedule:
+
+* until 70 %: the envelopes of the target, by absolute difference;
+* from 70 % on, a discriminator of envelope pictures too, since the mean of all likely answers is
+  a muffled one;
+* in the last 8 % the sound itself as well, through the vocoder, by spectrograms of four sizes.
+
+Goes on from the last checkpoint of the run: the batches follow from the seed and the step. On a
+processor or a GPU the command is the same.
 """
 
 import argparse
@@ -14,17 +21,40 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.functional import leaky_relu
 
 from persona_voice.model.network import ConverterNetwork, NetworkConfig
 from training.data import CropConfig, Crops, Pairs
 from training.synthesis import Synthesis
 
-RESOLUTIONS = (2048, 1024, 512, 256)
+ADVERSARY_FROM, SOUND_FROM = 0.7, 0.92
+ADVERSARY_WEIGHT, FEATURE_WEIGHT, SOUND_WEIGHT = 0.06, 0.3, 0.25
+RESOLUTIONS = (1024, 512, 256)
 # Below this amplitude of a spectrogram (of Hann frames of unit sum) nobody hears a difference.
 AUDIBLE = 3e-5
+# Log amplitude in a band about which a difference begins to count.
+QUIET = -9.0
 HELD_OUT_PAIRS = 8
 SEED = 7
+
+
+def envelope_loss(got: Tensor, wanted: Tensor) -> Tensor:
+    """Mean absolute difference in nepers, of the sum of both parts and of each, where loud enough.
+
+    ``[B, T, 2, 80]``. The sum is what is heard most; which part carries it is heard as
+    breathiness or buzz.
+    """
+
+    def total(x: Tensor) -> Tensor:
+        return 0.5 * torch.logsumexp(2 * x, dim=2)
+
+    loudness = total(wanted)
+    weight = 0.05 + torch.sigmoid(loudness - QUIET)
+    whole = ((total(got) - loudness).abs() * weight).mean()
+    audible = torch.sigmoid(1.5 * (wanted - loudness.unsqueeze(2) + 2.5)) * weight.unsqueeze(2)
+    excess = (got - wanted).relu() * weight.unsqueeze(2)
+    return whole + 0.5 * ((got - wanted).abs() * audible).mean() + 0.3 * excess.mean()
 
 
 def spectrogram(x: Tensor, size: int) -> Tensor:
@@ -33,15 +63,36 @@ def spectrogram(x: Tensor, size: int) -> Tensor:
     return (s.real**2 + s.imag**2 + 1e-12).sqrt()
 
 
-def spectral_loss(y: Tensor, target: Tensor) -> Tensor:
+def sound_loss(y: Tensor, target: Tensor) -> Tensor:
     """Mean over resolutions of the log-amplitude difference and the share of amplitude missed."""
     total = y.new_zeros(())
     for size in RESOLUTIONS:
         a, b = spectrogram(y, size), spectrogram(target, size)
         log = (torch.log(a + AUDIBLE) - torch.log(b + AUDIBLE)).abs().mean()
-        share = (a - b).norm() / (b.norm() + 1e-3)
-        total = total + log + share
+        total = total + log + (a - b).norm() / (b.norm() + 1e-3)
     return total / len(RESOLUTIONS)
+
+
+class Discriminator(nn.Module):
+    """Tells predicted envelope pictures from real ones, patch by patch (LSGAN; Mao et al. 2017)."""
+
+    def __init__(self, width: int = 24) -> None:
+        super().__init__()
+        sizes = [(2, width, (1, 2)), (width, 2 * width, (2, 2)), (2 * width, 2 * width, (1, 2))]
+        norm = nn.utils.parametrizations.weight_norm
+        self.layers = nn.ModuleList(
+            norm(nn.Conv2d(i, o, (5, 5), stride=stride, padding=2)) for i, o, stride in sizes
+        )
+        self.last = norm(nn.Conv2d(2 * width, 1, (3, 3), padding=1))
+
+    def forward(self, envelopes: Tensor) -> list[Tensor]:
+        """``[B, T, 2, 80]`` to the activations of every layer, the verdict last."""
+        x = (envelopes.transpose(1, 2) + 7) / 3
+        seen = []
+        for layer in self.layers:
+            x = leaky_relu(layer(x), 0.2)
+            seen.append(x)
+        return [*seen, self.last(x)]
 
 
 class Trainer:
@@ -52,87 +103,109 @@ class Trainer:
         self.config = NetworkConfig()
         self.network = ConverterNetwork(self.config).to(self.device)
         self.average = copy.deepcopy(self.network)
+        self.critic = Discriminator().to(self.device)
         self.synthesis = Synthesis().to(self.device)
         self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=options.rate, betas=(0.9, 0.98), weight_decay=0.01
+            self.network.parameters(), lr=options.rate, betas=(0.9, 0.99), weight_decay=0.01
         )
+        self.critic_optimizer = torch.optim.AdamW(self.critic.parameters(), lr=4e-4, betas=(0.5, 0.9))
         self.step = 0
         self.file = options.cache / "runs" / f"{options.run}.pt"
         self.file.parent.mkdir(parents=True, exist_ok=True)
+        self.parts = {
+            name: getattr(self, name)
+            for name in ("network", "average", "critic", "optimizer", "critic_optimizer")
+        }
         if self.file.exists():
             self.restore()
 
     def restore(self) -> None:
         saved = torch.load(self.file, map_location=self.device, weights_only=False)
-        self.network.load_state_dict(saved["network"])
-        self.average.load_state_dict(saved["average"])
-        self.optimizer.load_state_dict(saved["optimizer"])
+        for name, part in self.parts.items():
+            part.load_state_dict(saved[name])
         self.step = saved["step"]
         print(f"going on from step {self.step}", flush=True)
 
     def save(self) -> None:
         part = self.file.with_suffix(".part")
-        torch.save(
-            {
-                "network": self.network.state_dict(),
-                "average": self.average.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "step": self.step,
-                "config": asdict(self.config),
-            },
-            part,
-        )
+        state = {name: thing.state_dict() for name, thing in self.parts.items()}
+        torch.save(state | {"step": self.step, "config": asdict(self.config)}, part)
         part.rename(self.file)
 
     def rate(self) -> float:
         """Warm-up over 200 steps, then half a cosine down to 3 %."""
         done = min(self.step / self.options.steps, 1.0)
-        return self.options.rate * min(self.step / 200, 1.0) * (
-            0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * done))
-        )
+        cosine = 0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * done))
+        return float(self.options.rate * min(self.step / 200, 1.0) * cosine)
 
-    def train_step(self, mode: str, mel: Tensor, target: Tensor, pulse: Tensor, crop: CropConfig) -> float:
+    def train_step(self, mode: str, batch: tuple[Tensor, ...], crop: CropConfig) -> dict[str, float]:
+        mel, wanted, target, pulse = batch
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate()
         state = tuple(s.to(self.device) for s in self.network.start(mel.shape[0]))
-        envelopes, _ = self.network(mel, state, mode)
-        generator = torch.Generator().manual_seed(SEED * 1_000_003 + self.step)
-        noise = torch.randn(pulse.shape, generator=generator).to(self.device)
-        y = self.synthesis(envelopes[:, crop.warm_frames :], pulse, noise)
-        loss = spectral_loss(y[:, 720:], target[:, 720:])  # the first filters ring from nothing
+        got = self.network(mel, state, mode)[0][:, crop.warm_frames :]
+        loss = envelope_loss(got, wanted)
+        said = {mode: float(loss.detach())}
+        done = self.step / self.options.steps
+        if done >= ADVERSARY_FROM:
+            loss = loss + self.adversary(got, wanted, said)
+        if done >= SOUND_FROM:
+            generator = torch.Generator().manual_seed(SEED * 1_000_003 + self.step)
+            noise = torch.randn(pulse.shape, generator=generator).to(self.device)
+            y = self.synthesis(got, pulse, noise)
+            sound = sound_loss(y[:, 720:], target[:, 720:])  # the first filters ring from nothing
+            said["sound"] = float(sound.detach())
+            loss = loss + SOUND_WEIGHT * sound
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimizer.step()
-        keep = min(0.999, 1 - 1 / (self.step + 10))
+        keep = min(0.998, 1 - 1 / (self.step + 10))
         with torch.no_grad():
             for slow, fast in zip(self.average.parameters(), self.network.parameters(), strict=True):
                 slow.lerp_(fast, 1 - keep)
         self.step += 1
-        return float(loss.detach())
+        return said
+
+    def adversary(self, got: Tensor, wanted: Tensor, said: dict[str, float]) -> Tensor:
+        """One step of the critic, and what it costs the network to be found out."""
+        real, fake = self.critic(wanted)[-1], self.critic(got.detach())[-1]
+        verdict = ((real - 1) ** 2).mean() + (fake**2).mean()
+        self.critic_optimizer.zero_grad(set_to_none=True)
+        verdict.backward()
+        self.critic_optimizer.step()
+        seen = self.critic(got)
+        with torch.no_grad():
+            model = self.critic(wanted)
+        likeness = sum((a - b).abs().mean() for a, b in zip(seen[:-1], model[:-1], strict=True))
+        found_out = ((seen[-1] - 1) ** 2).mean()
+        said["critic"], said["found out"] = float(verdict.detach()), float(found_out.detach())
+        return ADVERSARY_WEIGHT * found_out + FEATURE_WEIGHT * likeness
 
     def run(self) -> None:
         options, crop = self.options, CropConfig()
-        pairs = Pairs(options.cache / "pairs", HELD_OUT_PAIRS)
+        pairs = Pairs(options.cache, HELD_OUT_PAIRS)
         print(f"{len(pairs.items)} pairs, {pairs.seconds / 60:.1f} min", flush=True)
         heads = {"live": self.config.live_lookahead, "studio": self.config.studio_lookahead}
         crops = Crops(pairs, crop, options.batch, SEED, self.step, heads)
         loader = torch.utils.data.DataLoader(
             crops, batch_size=None, num_workers=options.workers, prefetch_factor=4 if options.workers else None
         )
-        started, losses = time.monotonic(), {"live": [], "studio": []}
-        first = self.step
-        for mode, mel, target, pulse in loader:
+        started, first = time.monotonic(), self.step
+        heard: dict[str, list[float]] = {}
+        for mode, *batch in loader:
             if self.step >= options.steps:
                 break
-            tensors = (t.to(self.device) for t in (mel, target, pulse))
-            losses[mode].append(self.train_step(mode, *tensors, crop))
+            said = self.train_step(mode, tuple(t.to(self.device) for t in batch), crop)
+            for name, value in said.items():
+                heard.setdefault(name, []).append(value)
             if self.step % 100 == 0:
                 pace = (self.step - first) / (time.monotonic() - started)
-                means = ", ".join(f"{m} {sum(v[-75:]) / max(len(v[-75:]), 1):.4f}" for m, v in losses.items())
+                means = ", ".join(f"{name} {sum(v) / len(v):.4f}" for name, v in heard.items())
                 left = (options.steps - self.step) / pace / 60
                 print(f"step {self.step}/{options.steps}: {means}; {pace:.2f} steps/s, {left:.0f} min left", flush=True)
-            if self.step % 500 == 0:
+                heard.clear()
+            if self.step % 250 == 0:
                 self.save()
         self.save()
 
@@ -141,7 +214,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--run", default="first")
-    parser.add_argument("--steps", type=int, default=8000)
+    parser.add_argument("--steps", type=int, default=9000)
     parser.add_argument("--batch", type=int, default=12)
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--workers", type=int, default=1)

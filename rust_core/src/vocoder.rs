@@ -258,8 +258,12 @@ fn between_bands() -> Vec<Between> {
     (0..BINS).map(at).collect()
 }
 
-/// 1 up to `FADE_FROM_HZ`, then half a cosine down to 0 at half the sample rate.
+/// 0 below every voice (a train of pulses has a mean, which nobody should get), 1 up to
+/// `FADE_FROM_HZ`, then half a cosine down to 0 at half the sample rate.
 fn fade_at(bin: usize) -> f32 {
+    if bin < 2 {
+        return 0.0;
+    }
     let hz = bin as f32 * RATE as f32 / FFT as f32;
     let part = ((hz - FADE_FROM_HZ) / (RATE as f32 / 2.0 - FADE_FROM_HZ)).clamp(0.0, 1.0);
     0.5 + 0.5 * (core::f32::consts::PI * part).cos()
