@@ -8,7 +8,10 @@ use crate::math::sample::tame;
 use crate::math::window::raised_cosine;
 use crate::stage::{Analyzer, Rates, Stage, HOP, RATE};
 
-const INSIDE: Rates = Rates { input: RATE, output: RATE };
+const INSIDE: Rates = Rates {
+    input: RATE,
+    output: RATE,
+};
 
 /// Level of each hop in dBFS: a constant of 1 gives 0, a full-scale sine -3.01, silence -120.
 ///
@@ -143,7 +146,10 @@ impl Limiter {
     fn smoothed(&self, oldest: usize) -> f32 {
         let (newer, older) = self.held.split_at(oldest);
         let in_order = older.iter().chain(newer);
-        in_order.zip(self.weights.iter()).map(|(held, w)| held * w).sum()
+        in_order
+            .zip(self.weights.iter())
+            .map(|(held, w)| held * w)
+            .sum()
     }
 }
 
@@ -212,8 +218,14 @@ impl Default for Fade {
 impl Fade {
     /// Open.
     pub fn new() -> Self {
-        let gains = (0..=FADE).map(|i| raised_cosine(i as f64 / FADE as f64) as f32).collect();
-        Self { gains, open: true, position: FADE }
+        let gains = (0..=FADE)
+            .map(|i| raised_cosine(i as f64 / FADE as f64) as f32)
+            .collect();
+        Self {
+            gains,
+            open: true,
+            position: FADE,
+        }
     }
 
     /// From the next sample on, opens or closes.

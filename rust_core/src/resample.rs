@@ -59,11 +59,25 @@ impl Resampler {
         let divisor = gcd(input_rate, output_rate);
         let up = (output_rate / divisor) as usize;
         let down = (input_rate / divisor) as usize;
-        let rates = Rates { input: input_rate, output: output_rate };
+        let rates = Rates {
+            input: input_rate,
+            output: output_rate,
+        };
         let half = (HALF_WIDTH * up.max(down)).div_ceil(up);
-        let latency = if up == down { 0 } else { (half * up).div_ceil(down) };
+        let latency = if up == down {
+            0
+        } else {
+            (half * up).div_ceil(down)
+        };
         let filter = (up != down).then(|| Filter::new(up, down, half, latency));
-        Ok(Self { rates, up, down, ahead: 0, filter, latency })
+        Ok(Self {
+            rates,
+            up,
+            down,
+            ahead: 0,
+            filter,
+            latency,
+        })
     }
 
     /// Consumes `input` until it ends or an output is due for which there is no room; returns how
@@ -80,7 +94,9 @@ impl Resampler {
         for x in input {
             filter.push(tame(x));
             while self.ahead < self.up {
-                let Some(y) = output.get_mut(written) else { return written };
+                let Some(y) = output.get_mut(written) else {
+                    return written;
+                };
                 *y = filter.at(self.ahead);
                 written += 1;
                 self.ahead += self.down;
@@ -101,7 +117,9 @@ impl Stage for Resampler {
     }
 
     fn output_len(&self, input_len: usize) -> usize {
-        (input_len * self.up).saturating_sub(self.ahead).div_ceil(self.down)
+        (input_len * self.up)
+            .saturating_sub(self.ahead)
+            .div_ceil(self.down)
     }
 
     fn process(&mut self, input: &[f32], output: &mut [f32]) -> Result<usize, DspError> {
@@ -221,7 +239,12 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     const LANES: usize = 8;
     let mut lanes = [0.0f32; LANES];
     let (a_lanes, b_lanes) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let rest: f32 = a_lanes.remainder().iter().zip(b_lanes.remainder()).map(|(x, y)| x * y).sum();
+    let rest: f32 = a_lanes
+        .remainder()
+        .iter()
+        .zip(b_lanes.remainder())
+        .map(|(x, y)| x * y)
+        .sum();
     for (x, y) in a_lanes.zip(b_lanes) {
         for ((lane, x), y) in lanes.iter_mut().zip(x).zip(y) {
             *lane += x * y;
@@ -231,7 +254,12 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 }
 
 fn check_rate(what: &'static str, rate: u32) -> Result<(), DspError> {
-    check_range(what, f64::from(rate), f64::from(MIN_RATE), f64::from(MAX_RATE))
+    check_range(
+        what,
+        f64::from(rate),
+        f64::from(MIN_RATE),
+        f64::from(MAX_RATE),
+    )
 }
 
 fn gcd(a: u32, b: u32) -> u32 {

@@ -11,7 +11,9 @@ pub struct Resampler(Core);
 impl Resampler {
     #[new]
     fn new(py: Python<'_>, input_rate: u32, output_rate: u32) -> PyResult<Self> {
-        Core::new(input_rate, output_rate).map(Self).map_err(|error| setting_error(py, error))
+        Core::new(input_rate, output_rate)
+            .map(Self)
+            .map_err(|error| setting_error(py, error))
     }
 
     fn process<'py>(

@@ -23,15 +23,26 @@ fn same(got: &[f32], expected: &[f32], what: &str) -> Verdict {
     hold(got.len() == expected.len(), || {
         format!("{what}: {} numbers, expected {}", got.len(), expected.len())
     })?;
-    match got.iter().zip(expected).position(|(a, b)| a.to_bits() != b.to_bits()) {
-        Some(n) => Err(format!("{what}: number {n} is {}, expected {}", got[n], expected[n])),
+    match got
+        .iter()
+        .zip(expected)
+        .position(|(a, b)| a.to_bits() != b.to_bits())
+    {
+        Some(n) => Err(format!(
+            "{what}: number {n} is {}, expected {}",
+            got[n], expected[n]
+        )),
         None => Ok(()),
     }
 }
 
 /// Positions enough for every memory to fill: of samples, or of frames.
 fn positions<S: Subject>(subject: &S) -> usize {
-    if subject.width_in() > 1 { 24 } else { 2600 }
+    if subject.width_in() > 1 {
+        24
+    } else {
+        2600
+    }
 }
 
 /// 1. As many numbers as promised, as the rates demand, in every call; a refused call takes nothing.
@@ -44,17 +55,27 @@ pub fn length<S: Subject>(mut subject: S) -> Verdict {
         let block = &input[at * subject.width_in()..(at + cut) * subject.width_in()];
         let due = (subject.due((at + cut) as u64) - subject.due(at as u64)) as usize;
         let promised = subject.promised(cut);
-        hold(promised == due, || format!("promises {promised} for {cut} at {at}, due {due}"))?;
+        hold(promised == due, || {
+            format!("promises {promised} for {cut} at {at}, due {due}")
+        })?;
         if due > 0 {
             let refused = subject.process(block, &mut vec![0.0; due - 1]);
             let code = refused.map_err(|error| error.code());
-            hold(code == Err("output_too_short"), || format!("room for {due} - 1: {code:?}"))?;
+            hold(code == Err("output_too_short"), || {
+                format!("room for {due} - 1: {code:?}")
+            })?;
         }
         let mut output = vec![f32::NAN; due + 3];
-        let written = subject.process(block, &mut output).map_err(|e| e.to_string())?;
-        hold(written == due, || format!("writes {written} for {cut} at {at}, due {due}"))?;
+        let written = subject
+            .process(block, &mut output)
+            .map_err(|e| e.to_string())?;
+        hold(written == due, || {
+            format!("writes {written} for {cut} at {at}, due {due}")
+        })?;
         let kept = output[due..].iter().all(|y| y.is_nan());
-        hold(kept && output[..due].iter().all(|y| !y.is_nan()), || "wrote past its end".into())?;
+        hold(kept && output[..due].iter().all(|y| !y.is_nan()), || {
+            "wrote past its end".into()
+        })?;
         all.extend(&output[..written]);
         at += cut;
     }
@@ -68,11 +89,19 @@ pub fn split<S: Subject>(subject: S) -> Verdict {
     for seed in 0..CUTS {
         let mut random = Random::new(seed);
         // A tenth of the positions lets most cuts be short against the memories.
-        let len = if seed % 10 == 0 { positions(&subject) } else { positions(&subject) / 4 };
+        let len = if seed % 10 == 0 {
+            positions(&subject)
+        } else {
+            positions(&subject) / 4
+        };
         let input = subject.input(&mut random, len);
         let (mut whole, mut cut) = (subject.clone(), subject.clone());
         let expected = whole.run_whole(&input);
-        same(&cut.run(&input, &random.cuts(len)), &expected, &format!("cut {seed}"))?;
+        same(
+            &cut.run(&input, &random.cuts(len)),
+            &expected,
+            &format!("cut {seed}"),
+        )?;
         same(&cut.end(), &whole.end(), &format!("end of cut {seed}"))?;
     }
     Ok(())
@@ -86,9 +115,12 @@ pub fn as_new<S: Subject>(subject: S) -> Verdict {
     let mut new = subject.clone();
     let mut expected = new.run_whole(&after);
     expected.extend(new.end());
-    let renewals: [(&str, fn(&mut S)); 2] = [("reset", |s| s.reset()), ("flush", |s| {
-        s.end();
-    })];
+    let renewals: [(&str, fn(&mut S)); 2] = [
+        ("reset", |s| s.reset()),
+        ("flush", |s| {
+            s.end();
+        }),
+    ];
     for (what, renew) in renewals {
         let mut old = subject.clone();
         old.run_whole(&before);
@@ -116,12 +148,18 @@ pub fn latency<S: Stage>(stage: S) -> Verdict {
         let mut output = stream.run_whole(&input);
         output.extend(stream.run_whole(&vec![0.0; 4000]));
         let size = |n: &usize| output[*n].abs();
-        let peak = (0..output.len()).max_by(|a, b| size(a).total_cmp(&size(b))).unwrap_or(0);
+        let peak = (0..output.len())
+            .max_by(|a, b| size(a).total_cmp(&size(b)))
+            .unwrap_or(0);
         let expected = periods * up + stage.latency();
-        hold(peak == expected, || format!("impulse at {peak}, expected {expected}"))?;
+        hold(peak == expected, || {
+            format!("impulse at {peak}, expected {expected}")
+        })?;
         for n in 0..stage.latency().min(output.len() - 1 - peak) {
             let (before, after) = (output[peak - n], output[peak + n]);
-            hold((before - after).abs() < 1e-6, || format!("{n} off the peak: {before}, {after}"))?;
+            hold((before - after).abs() < 1e-6, || {
+                format!("{n} off the peak: {before}, {after}")
+            })?;
         }
     }
     Ok(())
@@ -138,16 +176,27 @@ pub fn moment<A: Analyzer>(analyzer: A) -> Verdict {
     let frames = |input: &[f32]| OfAnalyzer(analyzer.clone()).run_whole(input);
     let (first, then, mixed) = (frames(&first), frames(&then), frames(&mixed));
     let width = analyzer.width();
-    same(&mixed[..40 * width], &first[..40 * width], "frames before the change")?;
+    same(
+        &mixed[..40 * width],
+        &first[..40 * width],
+        "frames before the change",
+    )?;
     let far = |k: usize, other: &[f32]| {
-        let pair = mixed[k * width..].iter().zip(&other[k * width..]).take(width);
+        let pair = mixed[k * width..]
+            .iter()
+            .zip(&other[k * width..])
+            .take(width);
         pair.map(|(a, b)| f64::from(a - b).abs()).sum::<f64>()
     };
     let turned = (10..80).find(|&k| far(k, &then) < far(k, &first));
-    let Some(turned) = turned else { return Err("the change is never seen".into()) };
+    let Some(turned) = turned else {
+        return Err("the change is never seen".into());
+    };
     let moment = ((turned + 1) * HOP) as i64 - analyzer.lookahead() as i64;
     let off = moment - change as i64;
-    hold(off.abs() <= HOP as i64, || format!("change seen {off} samples off"))
+    hold(off.abs() <= HOP as i64, || {
+        format!("change seen {off} samples off")
+    })
 }
 
 /// 5. A clone made mid-stream goes on exactly as the other would have.
@@ -188,7 +237,10 @@ pub fn silence<S: Stage>(stage: S) -> Verdict {
 /// 6, first half, of an analyzer. Silence gives frames that say so.
 pub fn silent_frames<A: Analyzer>(analyzer: A, silent: fn(&[f32]) -> bool) -> Verdict {
     let frames = OfAnalyzer(analyzer.clone()).run_whole(&[0.0; 50 * HOP]);
-    match frames.chunks_exact(analyzer.width()).find(|frame| !silent(frame)) {
+    match frames
+        .chunks_exact(analyzer.width())
+        .find(|frame| !silent(frame))
+    {
         Some(frame) => Err(format!("silence gives {frame:?}")),
         None => Ok(()),
     }

@@ -6,6 +6,7 @@
 //! | length, split, as new, snapshot, size | all | all | all |
 //! | latency | an impulse | a change of sound, where the frame is one of sound | none: frame by frame |
 //! | silence | zeros to zeros | a frame that says so | none: silence is an envelope |
+#![allow(clippy::unwrap_used)] // a test that cannot go on may stop
 
 mod laws;
 mod mutants;
@@ -100,5 +101,8 @@ fn cuts_hold_empty_blocks_and_cover_everything() {
 #[test]
 fn a_run_starts_from_dirty_memory() {
     let idle = mutants::Toy::new(mutants::Fault::WritesNothing);
-    assert!(OfStage(idle).run_whole(&[0.0; 4]).iter().all(|y| y.is_nan()));
+    assert!(OfStage(idle)
+        .run_whole(&[0.0; 4])
+        .iter()
+        .all(|y| y.is_nan()));
 }

@@ -46,8 +46,12 @@ struct Memory {
 }
 
 impl Memory {
-    const EMPTY: Self =
-        Self { past: [0.0; DELAY + 1], in_hop: 0, energy: 0.0, frames: [0.0; 3] };
+    const EMPTY: Self = Self {
+        past: [0.0; DELAY + 1],
+        in_hop: 0,
+        energy: 0.0,
+        frames: [0.0; 3],
+    };
 }
 
 /// A delay of five samples; and, as an analyzer, the loudness of a hop.
@@ -62,19 +66,28 @@ impl Clone for Toy {
             Fault::SharesMemory => self.memory.clone(),
             _ => Arc::new(Mutex::new(self.memory.lock().unwrap().clone())),
         };
-        Self { fault: self.fault, memory }
+        Self {
+            fault: self.fault,
+            memory,
+        }
     }
 }
 
 impl Toy {
     pub fn new(fault: Fault) -> Self {
-        Self { fault, memory: Arc::new(Mutex::new(Memory::EMPTY)) }
+        Self {
+            fault,
+            memory: Arc::new(Mutex::new(Memory::EMPTY)),
+        }
     }
 
     fn begin(&self, needed: usize, room: usize, input: &[f32]) -> Result<(), DspError> {
         let mut memory = self.memory.lock().unwrap();
         if self.fault == Fault::RestartsPerBlock {
-            *memory = Memory { in_hop: memory.in_hop, ..Memory::EMPTY };
+            *memory = Memory {
+                in_hop: memory.in_hop,
+                ..Memory::EMPTY
+            };
         }
         if room >= needed {
             return Ok(());
@@ -109,7 +122,10 @@ impl Toy {
 
 impl Stage for Toy {
     fn rates(&self) -> Rates {
-        Rates { input: RATE, output: RATE }
+        Rates {
+            input: RATE,
+            output: RATE,
+        }
     }
     fn latency(&self) -> usize {
         // Index 0 of the past is the sample at hand.
@@ -188,10 +204,15 @@ impl Analyzer for ToyMeter {
     }
     fn frames(&self, input_len: usize) -> usize {
         let frames = (self.0.memory.lock().unwrap().in_hop + input_len) / HOP;
-        if self.0.fault == Fault::LosesOne { frames.min(1) } else { frames }
+        if self.0.fault == Fault::LosesOne {
+            frames.min(1)
+        } else {
+            frames
+        }
     }
     fn process(&mut self, input: &[f32], output: &mut [f32]) -> Result<usize, DspError> {
-        self.0.begin(self.frames(input.len()), output.len(), input)?;
+        self.0
+            .begin(self.frames(input.len()), output.len(), input)?;
         let mut written = 0;
         for (n, x) in input.iter().enumerate() {
             if let Some(frame) = self.step(*x, &input[n + 1..]) {
@@ -238,7 +259,9 @@ const OF_ANALYZERS: [(&str, Law); 7] = [
     ("as_new", |fault| laws::as_new(meter(fault))),
     ("moment", |fault| laws::moment(ToyMeter(Toy::new(fault)))),
     ("snapshot", |fault| laws::snapshot(meter(fault))),
-    ("silence", |fault| laws::silent_frames(ToyMeter(Toy::new(fault)), silent)),
+    ("silence", |fault| {
+        laws::silent_frames(ToyMeter(Toy::new(fault)), silent)
+    }),
     ("size", |fault| laws::size(meter(fault))),
 ];
 

@@ -135,7 +135,11 @@ impl Subject for Prosody {
     fn input(&self, random: &mut Random, positions: usize) -> Vec<f32> {
         let mut frame = |k: usize| {
             let voiced = if k % 11 < 7 { 1.0 } else { 0.0 };
-            [(150.0 + 60.0 * random.sample()) * voiced, 0.9 * voiced, voiced]
+            [
+                (150.0 + 60.0 * random.sample()) * voiced,
+                0.9 * voiced,
+                voiced,
+            ]
         };
         (0..positions).flat_map(&mut frame).collect()
     }
@@ -160,7 +164,11 @@ impl Subject for Vocoder {
     fn input(&self, random: &mut Random, positions: usize) -> Vec<f32> {
         let mut input = Vec::new();
         for k in 0..positions {
-            input.push(if k % 5 < 3 { 180.0 + 50.0 * random.sample() } else { 0.0 });
+            input.push(if k % 5 < 3 {
+                180.0 + 50.0 * random.sample()
+            } else {
+                0.0
+            });
             input.extend((1..Vocoder::WIDTH).map(|_| -5.0 + 3.0 * random.sample()));
         }
         input
