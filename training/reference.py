@@ -43,9 +43,7 @@ def main() -> None:
     lines = []
     for number, sentence in enumerate(SENTENCES, start=1):
         ipa = espeak.ask(op="phonemes", text=sentence, voice="en-us").decode()
-        samples = kokoro.speak(
-            kokoro.ids(text.to_kokoro(ipa, sentence[-1])), style, style, SPEED
-        )
+        samples = kokoro.speak(kokoro.ids(text.to_kokoro(ipa, sentence[-1])), style, style, SPEED)
         name = f"{number:02d}.flac"
         soundfile.write(options.out / name, samples, RATE, subtype="PCM_16")
         lines.append(f"{name}\t{sentence}\n")

@@ -1,0 +1,26 @@
+"""``python -m benches BENCH [options]``."""
+
+import argparse
+import importlib
+
+BENCHES = {
+    "quality": "words, likeness, cleanness and melody of real and synthetic speech converted",
+    "speed": "time per block and share of a core of one live stream",
+    "latency": "how late the output is, measured against stated",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benches", description="See benches/README.md.")
+    commands = parser.add_subparsers(dest="bench", required=True)
+    for name, what in BENCHES.items():
+        module = importlib.import_module(f"benches.{name}")
+        command = commands.add_parser(name, help=what, description=what)
+        module.add_arguments(command)
+        command.set_defaults(run=module.main)
+    options = parser.parse_args()
+    options.run(options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""The judges: what was said, who speaks, how clean it sounds, and the melody."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from benches.sources import ROOT, STREAM_RATE, at_rate
+
+Samples = npt.NDArray[np.float32]
+F0 = npt.NDArray[np.float64]
+
+REFERENCE = ROOT / "persona_voice" / "assets" / "personas" / "samantha" / "reference"
+JUDGE_RATE = 16_000
+F0_RATE = 24_000
+F0_FRAME_MS = 10.0
+# An octave flip: further than half an octave from where the contour should be.
+FLIP_OCTAVES = 0.5
+# A peak below this is silence, in which nobody speaks.
+SILENT = 1e-4
+# Fewer frames voiced in both give no correlation worth a name.
+FEWEST_FRAMES = 20
+# Whisper writes small numbers now as words, now as digits.
+SMALL_NUMBERS = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+    "eleven", "twelve",
+)  # fmt: skip
+DIGITS = {word: str(number) for number, word in enumerate(SMALL_NUMBERS)}
+# What DNSMOS hears at once; a shorter sound is repeated to fill it, as its authors do. They go on
+# doubling and then average over windows of the same repeated sound, at up to six times the cost.
+DNSMOS_WINDOW = 144_160
+
+
+class Words:
+    """Whisper base, int8, beam 5, one temperature: the same reading each time."""
+
+    def __init__(self, models: Path) -> None:
+        from faster_whisper import WhisperModel
+
+        folder = models / "whisper-base"
+        if not (folder / "model.bin").exists():
+            raise FileNotFoundError(f"no Whisper base in {folder} (make train downloads it)")
+        self.model = WhisperModel(str(folder), device="cpu", compute_type="int8")
+
+    def read(self, samples: Samples, language: str) -> str:
+        """The words heard, at `STREAM_RATE`, normalised."""
+        segments, _ = self.model.transcribe(
+            at_rate(samples, STREAM_RATE, JUDGE_RATE),
+            language=language,
+            beam_size=5,
+            temperature=0.0,
+            condition_on_previous_text=False,
+            without_timestamps=True,
+        )
+        return normalise(" ".join(segment.text for segment in segments))
+
+
+def normalise(words: str) -> str:
+    """Lower case, no punctuation, small numbers as digits, single spaces."""
+    letters = re.sub(r"[^\w\s]", " ", unicodedata.normalize("NFKC", words).lower().replace("'", ""))
+    return " ".join(DIGITS.get(word, word) for word in letters.split())
+
+
+def words_changed(before: str, after: str) -> float | None:
+    """Word error rate of `after` against `before`; None when nothing was read before."""
+    import jiwer
+
+    return float(jiwer.wer(before, after)) if before else None
+
+
+class Speaker:
+    """Resemblyzer, and the centroid of the persona's reference recordings."""
+
+    def __init__(self) -> None:
+        from resemblyzer import VoiceEncoder
+
+        self.encoder = VoiceEncoder("cpu", verbose=False)
+
+    @cached_property
+    def centroid(self) -> npt.NDArray[np.float64]:
+        files = sorted(REFERENCE.glob("*.flac"))
+        if not files:
+            raise FileNotFoundError(f"no reference recordings in {REFERENCE}")
+        embeddings = []
+        for file in files:
+            samples, rate = soundfile.read(file, dtype="float32")
+            embeddings.append(self.embed(at_rate(samples, rate)))
+        mean = np.mean(embeddings, axis=0)
+        return np.asarray(mean / np.linalg.norm(mean))
+
+    def embed(self, samples: Samples) -> npt.NDArray[np.float64]:
+        """Of unit length; the sound at `STREAM_RATE`, and not silence."""
+        from resemblyzer import preprocess_wav
+
+        heard = preprocess_wav(at_rate(samples, STREAM_RATE, JUDGE_RATE), source_sr=JUDGE_RATE)
+        return np.asarray(self.encoder.embed_utterance(heard), np.float64)
+
+
+def dnsmos(samples: Samples) -> float:
+    """DNSMOS OVRL, 1 to 5."""
+    from speechmos import dnsmos as judge
+
+    heard = np.clip(at_rate(samples, STREAM_RATE, JUDGE_RATE), -1, 1)
+    heard = np.resize(heard, max(len(heard), DNSMOS_WINDOW))
+    return float(judge.run(heard, sr=JUDGE_RATE)["ovrl_mos"])
+
+
+def f0_contour(samples: Samples) -> F0:
+    """Harvest, one value in Hz for each 10 ms, 0 unvoiced."""
+    import pyworld
+
+    x = at_rate(samples, STREAM_RATE, F0_RATE).astype(np.float64)
+    f0, _ = pyworld.harvest(x, F0_RATE, f0_floor=60, f0_ceil=700, frame_period=F0_FRAME_MS)
+    return np.asarray(f0, np.float64)
+
+
+@dataclass(frozen=True)
+class Melody:
+    """The contour that came out against the one wanted: the source's, moved as a whole."""
+
+    correlation: float | None  # of log F0 over frames voiced in both
+    flips: float | None  # share of these frames further than `FLIP_OCTAVES` off
+    median_hz: float | None
+    moved_semitones: float | None  # median distance from the source
+
+
+def melody(source: F0, output: F0) -> Melody:
+    n = min(len(source), len(output))
+    voiced = (source[:n] > 0) & (output[:n] > 0)
+    heard = output[output > 0]
+    median = float(np.median(heard)) if len(heard) else None
+    if voiced.sum() < FEWEST_FRAMES:
+        return Melody(None, None, median, None)
+    before, after = np.log2(source[:n][voiced]), np.log2(output[:n][voiced])
+    moved = float(np.median(after - before))
+    flips = float(np.mean(np.abs(after - before - moved) > FLIP_OCTAVES))
+    spread = before.std() * after.std()
+    correlation = float(np.corrcoef(before, after)[0, 1]) if spread > 0 else None
+    return Melody(correlation, flips, median, 12 * moved)
