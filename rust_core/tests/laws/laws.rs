@@ -115,16 +115,13 @@ pub fn as_new<S: Subject>(subject: S) -> Verdict {
     let mut new = subject.clone();
     let mut expected = new.run_whole(&after);
     expected.extend(new.end());
-    let renewals: [(&str, fn(&mut S)); 2] = [
-        ("reset", |s| s.reset()),
-        ("flush", |s| {
-            s.end();
-        }),
-    ];
-    for (what, renew) in renewals {
+    for what in ["reset", "flush"] {
         let mut old = subject.clone();
         old.run_whole(&before);
-        renew(&mut old);
+        match what {
+            "reset" => old.reset(),
+            _ => drop(old.end()),
+        }
         let mut got = old.run_whole(&after);
         got.extend(old.end());
         same(&got, &expected, &format!("after {what}"))?;
