@@ -4,7 +4,8 @@
 //! | law | stage | analyzer | frames in |
 //! | --- | --- | --- | --- |
 //! | length, split, as new, snapshot, size | all | all | all |
-//! | latency | an impulse | a change of sound, where the frame is one of sound | none: frame by frame |
+//! | latency | an impulse | no frame knows the future | none: frame by frame |
+//! | moment | | a change of sound; not the VAD, whose frames are decisions with a memory | |
 //! | silence | zeros to zeros | a frame that says so | none: silence is an envelope |
 #![allow(clippy::unwrap_used)] // a test that cannot go on may stop
 
@@ -70,8 +71,8 @@ macro_rules! analyzer_laws {
                 assert_eq!(laws::silent_frames($make, $silent), Ok(()));
             }
             #[test]
-            fn moment() {
-                assert_eq!(laws::moment($make), Ok(()));
+            fn causal() {
+                assert_eq!(laws::causal($make), Ok(()));
             }
         }
     };
@@ -90,6 +91,21 @@ macro_rules! shaper_laws {
 subjects::for_each_stage!(stage_laws);
 subjects::for_each_analyzer!(analyzer_laws);
 subjects::for_each_shaper!(shaper_laws);
+
+#[test]
+fn log_mel_frames_stand_for_their_moment() {
+    assert_eq!(laws::moment(persona_dsp::LogMel::new()), Ok(()));
+}
+
+#[test]
+fn loudness_frames_stand_for_their_moment() {
+    assert_eq!(laws::moment(persona_dsp::Loudness::new()), Ok(()));
+}
+
+#[test]
+fn f0_frames_stand_for_their_moment() {
+    assert_eq!(laws::moment(persona_dsp::F0Tracker::new()), Ok(()));
+}
 
 #[test]
 fn cuts_hold_empty_blocks_and_cover_everything() {

@@ -253,10 +253,11 @@ const OF_STAGES: [(&str, Law); 7] = [
     ("size", |fault| laws::size(stage(fault))),
 ];
 
-const OF_ANALYZERS: [(&str, Law); 7] = [
+const OF_ANALYZERS: [(&str, Law); 8] = [
     ("length", |fault| laws::length(meter(fault))),
     ("split", |fault| laws::split(meter(fault))),
     ("as_new", |fault| laws::as_new(meter(fault))),
+    ("causal", |fault| laws::causal(ToyMeter(Toy::new(fault)))),
     ("moment", |fault| laws::moment(ToyMeter(Toy::new(fault)))),
     ("snapshot", |fault| laws::snapshot(meter(fault))),
     ("silence", |fault| {
@@ -298,7 +299,7 @@ mutants! {
     an_analyzers_restart_per_block_breaks_split: OF_ANALYZERS, "split", RestartsPerBlock;
     an_analyzers_lazy_reset_breaks_as_new: OF_ANALYZERS, "as_new", ResetForgetsToForget;
     two_frames_late_breaks_moment: OF_ANALYZERS, "moment", IsLate;
-    a_frame_that_knows_the_future_breaks_moment: OF_ANALYZERS, "moment", KnowsTheFuture;
+    a_frame_that_knows_the_future_breaks_causal: OF_ANALYZERS, "causal", KnowsTheFuture;
     an_analyzers_shared_memory_breaks_snapshot: OF_ANALYZERS, "snapshot", SharesMemory;
     an_analyzers_whisper_breaks_silence: OF_ANALYZERS, "silence", Whispers;
     an_analyzers_infinity_breaks_size: OF_ANALYZERS, "size", Overflows;

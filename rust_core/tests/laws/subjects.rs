@@ -23,6 +23,10 @@ macro_rules! for_each_analyzer {
             f.iter().all(|band| (band + 23.0259).abs() < 1e-3)
         });
         $($check)::+!(loudness, persona_dsp::Loudness::new(), |f: &[f32]| f == [-120.0]);
+        $($check)::+!(f0_tracker, persona_dsp::F0Tracker::new(), |f: &[f32]| {
+            f[0] == 0.0 && f[2] == 0.0
+        });
+        $($check)::+!(vad, persona_dsp::Vad::new(), |f: &[f32]| f[0] < 0.5 && f[1] == 0.0);
     };
 }
 
