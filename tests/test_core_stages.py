@@ -26,6 +26,8 @@ STAGES: dict[str, Callable[[], Any]] = {
 ANALYZERS: dict[str, Callable[[], Any]] = {
     "log_mel": _core.LogMel,
     "loudness": _core.Loudness,
+    "f0_tracker": _core.F0Tracker,
+    "vad": _core.Vad,
 }
 EVERYTHING = STAGES | ANALYZERS
 
