@@ -122,3 +122,27 @@ class Fade:
     def input_rate(self) -> int: ...
     @property
     def output_rate(self) -> int: ...
+
+class F0Tracker:
+    """F0 in Hz (0 unvoiced), strength of voicing, voiced or not; 55 to 700 Hz."""
+
+    def __init__(self) -> None: ...
+    def process(self, block: Samples, /) -> Frames:
+        """Frames ``[frames, 3]`` completed by this block."""
+    def reset(self) -> None: ...
+    def clone(self) -> F0Tracker: ...
+    width: int
+    window: int
+    lookahead: int
+
+class Vad:
+    """Speech probability, and speech or not after hysteresis."""
+
+    def __init__(self) -> None: ...
+    def process(self, block: Samples, /) -> Frames:
+        """Frames ``[frames, 2]`` completed by this block."""
+    def reset(self) -> None: ...
+    def clone(self) -> Vad: ...
+    width: int
+    window: int
+    lookahead: int

@@ -2,6 +2,8 @@
 #![allow(missing_docs)] // what users read stands in `_core.pyi`
 
 mod convert;
+mod f0;
+mod vad;
 mod features;
 mod level;
 mod prosody;
@@ -18,6 +20,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("HOP", persona_dsp::HOP)?;
     module.add_class::<resample::Resampler>()?;
     module.add_class::<features::LogMel>()?;
+    module.add_class::<vad::Vad>()?;
+    module.add_class::<f0::F0Tracker>()?;
     module.add_class::<level::Loudness>()?;
     module.add_class::<level::Limiter>()?;
     module.add_class::<level::Fade>()?;
