@@ -1,0 +1,68 @@
+"""A voice of its own for anything that speaks: any speech in, one persona's voice out, live.
+
+>>> import persona_voice
+>>> stream = persona_voice.open_stream("samantha", sample_rate=16_000)  # doctest: +SKIP
+>>> out = stream.process(block)  # float32 mono, any length; as many samples come back # doctest: +SKIP
+
+Nothing happens on import: no device, no thread, no weights, no torch.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from persona_voice.errors import (
+    AudioFileError,
+    DeviceError,
+    PersonaFileError,
+    PersonaVoiceError,
+    SettingError,
+    SourceError,
+    StreamError,
+    WeightsError,
+)
+
+if TYPE_CHECKING:
+    from persona_voice.build import convert, open_stream, say
+    from persona_voice.path.stream import StreamStatus, VoiceStream
+    from persona_voice.persona.persona import Persona, load_persona, persona_names
+
+__all__ = [
+    "AudioFileError",
+    "DeviceError",
+    "Persona",
+    "PersonaFileError",
+    "PersonaVoiceError",
+    "SettingError",
+    "SourceError",
+    "StreamError",
+    "StreamStatus",
+    "VoiceStream",
+    "WeightsError",
+    "convert",
+    "load_persona",
+    "open_stream",
+    "persona_names",
+    "say",
+]
+
+_WHERE = {
+    "Persona": "persona.persona",
+    "StreamStatus": "path.stream",
+    "VoiceStream": "path.stream",
+    "convert": "build",
+    "load_persona": "persona.persona",
+    "open_stream": "build",
+    "persona_names": "persona.persona",
+    "say": "build",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(f"{__name__}.{_WHERE[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_WHERE])

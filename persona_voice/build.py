@@ -1,9 +1,15 @@
 """From names and settings to a running path; the one place that joins the parts."""
 
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
-from persona_voice.errors import SettingError
+import numpy as np
+import numpy.typing as npt
+
+from persona_voice.audio.files import SoundReader, SoundWriter
+from persona_voice.errors import SettingError, StreamError, WeightsError
+from persona_voice.path.offline import convert_array, converted
 from persona_voice.path.stream import VoiceStream
 from persona_voice.persona.persona import Persona, load_persona
 
@@ -40,11 +46,69 @@ def open_stream(
         ``unknown_mode``, ``out_of_range``.
     PersonaFileError, WeightsError
     """
-    from persona_voice.model.torch_converter import load_converter
-
     if mode not in MODES:
         raise SettingError(f"mode must be one of {', '.join(MODES)}, got {mode!r}", code="unknown_mode")
     if isinstance(persona, str):
         persona = load_persona(persona)
+    try:
+        from persona_voice.model.torch_converter import load_converter
+    except ImportError as error:
+        message = f"conversion needs torch, which does not load here: {error}"
+        raise WeightsError(message, code="no_torch") from error
     converter = load_converter(weights or weights_folder() / persona.weights, mode)
     return VoiceStream(converter, persona, sample_rate)
+
+
+def convert(
+    source: str | Path | npt.NDArray[np.float32],
+    persona: Persona | str = "samantha",
+    *,
+    sample_rate: int | None = None,
+    out: str | Path | None = None,
+    mode: str = "studio",
+    weights: Path | None = None,
+) -> npt.NDArray[np.float32] | None:
+    """A whole sound in the persona's voice, in time with the source and as long as it.
+
+    Parameters
+    ----------
+    source : str, Path or array
+        A sound file (any format libsndfile reads, 8 to 192 kHz, up to 8 channels, averaged), or
+        float32 mono samples ``[samples]``, which need ``sample_rate``.
+    out : str or Path, optional
+        A file to write instead of returning samples; of any length, in constant memory.
+    mode : str
+        ``studio``, or ``live`` for what a live stream would give.
+
+    Returns
+    -------
+    array ``[samples]`` at the source's rate, or None if ``out`` is given.
+
+    Raises
+    ------
+    SettingError
+        ``no_sample_rate`` for samples without one.
+    AudioFileError, StreamError, PersonaFileError, WeightsError
+    """
+    if isinstance(source, np.ndarray):
+        if sample_rate is None:
+            raise SettingError("samples must come with their sample_rate in Hz", code="no_sample_rate")
+        if not np.isfinite(source).all():
+            raise StreamError("samples must be finite, got NaN or infinity", code="non_finite")
+        stream = open_stream(persona, sample_rate, mode, weights=weights)
+        blocks = iter([convert_array(stream, source)])
+        return _deliver(blocks, out, sample_rate)
+    with SoundReader(Path(source)) as reader:
+        stream = open_stream(persona, reader.sample_rate, mode, weights=weights)
+        return _deliver(converted(stream, reader.blocks()), out, reader.sample_rate)
+
+
+def _deliver(
+    blocks: Iterator[npt.NDArray[np.float32]], out: str | Path | None, sample_rate: int
+) -> npt.NDArray[np.float32] | None:
+    if out is None:
+        return np.concatenate(list(blocks))
+    with SoundWriter(Path(out), sample_rate) as writer:
+        for block in blocks:
+            writer.write(block)
+    return None

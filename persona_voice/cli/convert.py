@@ -1,0 +1,113 @@
+"""``persona-voice convert``: a sound file, or a pipe, into the persona's voice."""
+
+import argparse
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from persona_voice.audio.files import Samples, SoundReader, SoundWriter
+from persona_voice.build import MODES, open_stream
+from persona_voice.errors import SettingError, StreamError
+from persona_voice.path.offline import converted
+from persona_voice.path.stream import VoiceStream
+
+RAW = {"s16": np.dtype("<i2"), "f32": np.dtype("<f4")}
+BAR = 40
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("input", metavar="IN", help="a sound file, or - for raw mono samples on standard input")
+    parser.add_argument("output", metavar="OUT", help="a sound file, or - for raw mono samples on standard output")
+    parser.add_argument("--persona", default="samantha", metavar="NAME")
+    parser.add_argument("--mode", choices=MODES, default="studio", help="look-ahead (default: studio)")
+    parser.add_argument("--block-ms", type=float, default=1000.0, metavar="N", help="milliseconds handed over at once (default: 1000)")
+    parser.add_argument("--rate", type=int, default=24_000, metavar="HZ", help="of raw samples (default: 24000)")
+    parser.add_argument("--format", choices=RAW, default="s16", help="of raw samples (default: s16)")
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="other weights than the persona's")
+    parser.add_argument("--json", action="store_true", help="print what was done as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    if not 1 <= options.block_ms <= 60_000:
+        message = f"--block-ms must lie in 1..=60000 ms, got {options.block_ms:g}"
+        raise SettingError(message, code="out_of_range")
+    started, cpu = time.monotonic(), time.process_time()
+    seconds = options.block_ms / 1000
+    with contextlib.ExitStack() as stack:
+        if options.input == "-":
+            rate, total = options.rate, None
+            blocks = raw_blocks(sys.stdin.buffer, rate, seconds, RAW[options.format])
+        else:
+            reader = stack.enter_context(SoundReader(Path(options.input)))
+            rate, total, blocks = reader.sample_rate, reader.num_samples, reader.blocks(seconds)
+        stream = open_stream(options.persona, rate, options.mode, weights=options.weights)
+        if options.output == "-":
+            done = to_pipe(stream, blocks, sys.stdout.buffer, RAW[options.format])
+        else:
+            writer = stack.enter_context(SoundWriter(Path(options.output), rate))
+            done = 0
+            for block in converted(stream, blocks):
+                writer.write(block)
+                done += len(block)
+                show_progress(done, total, rate)
+    report(options, stream, done, time.monotonic() - started, time.process_time() - cpu)
+    return 0
+
+
+def raw_blocks(pipe: BinaryIO, rate: int, seconds: float, kind: np.dtype) -> Iterator[Samples]:  # type: ignore[type-arg]
+    size = max(1, round(seconds * rate)) * kind.itemsize
+    while data := pipe.read(size):
+        if len(data) % kind.itemsize:
+            message = f"raw input must be whole samples of {kind.itemsize} bytes, got {len(data) % kind.itemsize} bytes more"
+            raise StreamError(message, code="part_of_a_sample")
+        samples = np.frombuffer(data, kind)
+        yield samples.astype(np.float32) / np.float32(32768 if kind.kind == "i" else 1)
+
+
+def to_pipe(stream: VoiceStream, blocks: Iterator[Samples], pipe: BinaryIO, kind: np.dtype) -> int:  # type: ignore[type-arg]
+    done = 0
+    for block in converted(stream, blocks):
+        scaled = np.round(np.clip(block, -1, 1) * 32767) if kind.kind == "i" else block
+        pipe.write(scaled.astype(kind).tobytes())
+        pipe.flush()
+        done += len(block)
+    return done
+
+
+def show_progress(done: int, total: int | None, rate: int) -> None:
+    """A bar on a terminal, nothing elsewhere."""
+    if not total or not sys.stderr.isatty():
+        return
+    part = done / total
+    bar = "#" * int(part * BAR)
+    end = "\n" if done >= total else ""
+    print(f"\r[{bar:<{BAR}}] {part:4.0%} of {total / rate:.0f} s", end=end, file=sys.stderr, flush=True)
+
+
+def report(options: argparse.Namespace, stream: VoiceStream, samples: int, wall: float, cpu: float) -> None:
+    seconds = samples / stream.sample_rate
+    facts = {
+        "input": options.input,
+        "output": options.output,
+        "persona": stream.persona.name,
+        "mode": options.mode,
+        "sample_rate_hz": stream.sample_rate,
+        "seconds": round(seconds, 3),
+        "latency_samples": stream.latency_samples,
+        "latency_ms": round(1000 * stream.latency_samples / stream.sample_rate, 3),
+        "rtf": round(wall / max(seconds, 1e-9), 4),
+        "cpu_share": round(cpu / max(seconds, 1e-9), 4),
+        "faults": stream.status.faults,
+    }
+    # Standard output may be the sound itself.
+    out = sys.stderr if options.output == "-" else sys.stdout
+    if options.json:
+        print(json.dumps(facts), file=out)
+    elif options.output != "-":
+        print(f"{options.output}: {seconds:.1f} s as {stream.persona.name}, {wall:.1f} s of work")
