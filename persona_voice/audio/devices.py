@@ -1,0 +1,201 @@
+"""The sound card: which devices there are, and one stream in and out on a common clock.
+
+The library for it is loaded when a device is first asked for, never on import.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from persona_voice.errors import DeviceError
+
+Samples = npt.NDArray[np.float32]
+# What came in, room for what goes out (as long), and whether the driver lost input or lacked
+# output before. Both arrays are mono and only lent.
+Callback = Callable[[Samples, Samples, bool, bool], None]
+
+
+class Device(Protocol):
+    """A microphone and a loudspeaker on one clock."""
+
+    @property
+    def sample_rate(self) -> int: ...
+    @property
+    def block_samples(self) -> int:
+        """Of each callback."""
+
+    @property
+    def latency_ms(self) -> float:
+        """Of the device itself, both ways, as its driver states it."""
+
+    def start(self, callback: Callback) -> None: ...
+    def stop(self) -> None: ...
+    def check(self) -> None:
+        """DeviceError ``device_failed`` if it stopped by itself."""
+
+
+@dataclass(frozen=True)
+class DeviceInfo:
+    """A device as the driver describes it; `number` may change when one is plugged in."""
+
+    number: int
+    name: str
+    driver: str
+    inputs: int
+    outputs: int
+    sample_rate: int
+    default: str  # "", "input", "output" or "input, output"
+
+
+@dataclass(frozen=True)
+class DeviceSettings:
+    """Names, parts of names or numbers of devices; None is the system's choice."""
+
+    input: str | None = None
+    output: str | None = None
+    sample_rate: int = 48_000
+    block_ms: float = 10.0
+
+    @property
+    def block_samples(self) -> int:
+        return max(1, round(self.sample_rate * self.block_ms / 1000))
+
+
+def list_devices() -> list[DeviceInfo]:
+    """Everything that the sound library knows; empty on a machine without a sound card."""
+    library = _library()
+    chosen = library.default.device
+    drivers = library.query_hostapis()
+    return [
+        DeviceInfo(
+            number=number,
+            name=of["name"],
+            driver=drivers[of["hostapi"]]["name"],
+            inputs=of["max_input_channels"],
+            outputs=of["max_output_channels"],
+            sample_rate=round(of["default_samplerate"]),
+            default=", ".join(
+                way for way, of in zip(("input", "output"), chosen, strict=True) if of == number
+            ),
+        )
+        for number, of in enumerate(library.query_devices())
+    ]
+
+
+def choose(devices: list[DeviceInfo], way: str, wanted: str | None) -> DeviceInfo:
+    """The device for `way`, ``input`` or ``output``: by number, name, or a part of one name.
+
+    Raises
+    ------
+    DeviceError
+        ``no_device`` if there is none for that way, ``unknown_device`` if `wanted` is none of them.
+    """
+    able = [of for of in devices if (of.inputs if way == "input" else of.outputs)]
+    if not able:
+        raise DeviceError(f"there is no sound device for {way} on this machine", code="no_device")
+    if wanted is None:
+        return next((of for of in able if way in of.default), able[0])
+    named = [of for of in able if wanted in (str(of.number), of.name)]
+    named = named or [of for of in able if wanted.lower() in of.name.lower()]
+    if len(named) == 1:
+        return named[0]
+    found = named or able
+    raise DeviceError(
+        f"{'no' if not named else 'more than one'} {way} device {wanted!r}; "
+        f"{'there are' if not named else 'it may be'}: "
+        + ", ".join(f"{of.number} {of.name}" for of in found),
+        code="unknown_device",
+        wanted=wanted,
+        found=[of.name for of in found],
+    )
+
+
+class SoundCard:
+    """Input and output of the sound card as one stream; mono is made from up to two channels.
+
+    Two different devices must be of one driver, which then keeps them together; what it loses in
+    doing so it reports as overruns and underruns.
+
+    Raises
+    ------
+    DeviceError
+        ``no_sound_library``, ``no_device``, ``unknown_device``, ``device_failed``.
+    """
+
+    def __init__(self, settings: DeviceSettings) -> None:
+        library, devices = _library(), list_devices()
+        source = choose(devices, "input", settings.input)
+        sink = choose(devices, "output", settings.output)
+        self.name = source.name if source == sink else f"{source.name} to {sink.name}"
+        self.sample_rate = settings.sample_rate
+        self.block_samples = settings.block_samples
+        self._library = library
+        self._callback: Callback | None = None
+        self._stopped = self._stopping = False
+        self._mono_in, self._mono_out = np.zeros((2, self.block_samples), np.float32)
+        self._stream = self._attempt(
+            library.Stream,
+            samplerate=self.sample_rate,
+            blocksize=self.block_samples,
+            device=(source.number, sink.number),
+            channels=(min(2, source.inputs), min(2, sink.outputs)),
+            dtype="float32",
+            latency="low",
+            callback=self._turn,
+            finished_callback=self._finished,
+        )
+
+    @property
+    def latency_ms(self) -> float:
+        return float(1000 * sum(self._stream.latency))
+
+    def start(self, callback: Callback) -> None:
+        self._callback = callback
+        self._attempt(self._stream.start)
+
+    def stop(self) -> None:
+        self._stopping = True
+        self._attempt(self._stream.close)
+
+    def check(self) -> None:
+        if self._stopped and not self._stopping:
+            raise DeviceError(f"the sound device {self.name} has stopped", code="device_failed")
+
+    def _turn(self, indata: Any, outdata: Any, _frames: int, _time: Any, flags: Any) -> None:
+        """On the driver's thread: copies, nothing else."""
+        if self._callback is None:
+            outdata[:] = 0
+            return
+        np.mean(indata, axis=1, out=self._mono_in)
+        self._callback(
+            self._mono_in, self._mono_out, bool(flags.input_overflow), bool(flags.output_underflow)
+        )
+        outdata[:] = self._mono_out[:, None]
+
+    def _finished(self) -> None:
+        self._stopped = True
+
+    def _attempt(self, do: Callable[..., Any], **words: Any) -> Any:
+        try:
+            return do(**words)
+        except (self._library.PortAudioError, ValueError) as error:
+            raise DeviceError(
+                f"the sound device {self.name} cannot be used at {self.sample_rate} Hz: {error}",
+                code="device_failed",
+            ) from error
+
+
+def _library() -> ModuleType:
+    try:
+        import sounddevice
+    except (ImportError, OSError) as error:  # OSError: PortAudio itself is missing
+        raise DeviceError(
+            f"no sound library could be loaded ({error}); on Debian: apt install libportaudio2",
+            code="no_sound_library",
+        ) from error
+    library: ModuleType = sounddevice
+    return library

@@ -1,0 +1,264 @@
+"""Sessions on the loopback device: the clock moves when the test turns it, the worker when told.
+
+The double for the stream gives the dry input back, late by its latency: whatever must not be
+heard would be, and every sample's place can be checked.
+"""
+
+import threading
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from persona_voice.audio.loopback import Loopback
+from persona_voice.converter import Identity
+from persona_voice.errors import DeviceError
+from persona_voice.live.ring import Samples
+from persona_voice.live.session import RING_MS, Session
+from persona_voice.path.stream import StreamStatus, VoiceStream
+from persona_voice.persona.persona import load_persona
+
+RATE = 48_000
+BLOCK = 480
+HEADROOM_MS = 20
+HEADROOM = BLOCK + RATE * HEADROOM_MS // 1000
+# A seam's fall and rise, in samples.
+SEAM = 240
+
+
+class Dry:
+    """Hands the input on, `latency_samples` late; breaks on request."""
+
+    latency_samples = 100
+
+    def __init__(self) -> None:
+        self.faults: Counter[str] = Counter()
+        self.breaks: str = ""
+        self._before = np.zeros(self.latency_samples, np.float32)
+
+    @property
+    def status(self) -> StreamStatus:
+        return StreamStatus(faults=dict(self.faults))
+
+    def process(self, block: Samples, /) -> Samples:
+        joined = np.concatenate([self._before, block])
+        out, self._before = joined[: len(block)], joined[len(block) :]
+        if self.breaks == "raises":
+            raise RuntimeError("broken")
+        if self.breaks == "shape":
+            return out[1:]
+        if self.breaks == "nan":
+            out = out.copy()
+            out[7] = np.nan
+        return out
+
+
+def speech(seconds: float = 1.0) -> Samples:
+    """Smooth and never near silence for long, so that a step stands out."""
+    time = np.arange(int(RATE * seconds)) / RATE
+    return (0.5 * np.sin(2 * np.pi * 110 * time)).astype(np.float32)
+
+
+STEEPEST = 2 * np.pi * 110 / RATE * 0.5  # of `speech`, per sample
+# A fall from a peak in a seam's time, on top of the sound's own slope.
+NO_CLICK = STEEPEST + 0.5 * np.pi / 2 / SEAM * 1.5
+
+
+def start(microphone: Samples | None = None) -> tuple[Loopback, Session, Dry]:
+    device = Loopback(speech() if microphone is None else microphone, RATE, BLOCK)
+    stream = Dry()
+    session = Session(stream, device, HEADROOM_MS)
+    device.start(session.callback)
+    return device, session, stream
+
+
+def in_time(device: Loopback, session: Session, turns: int) -> None:
+    for _ in range(turns):
+        device.turn()
+        while session.work():
+            pass
+
+
+def workers() -> list[threading.Thread]:
+    return [of for of in threading.enumerate() if of.name == "persona-voice"]
+
+
+def steepest(samples: Samples) -> float:
+    return float(np.abs(np.diff(samples, prepend=np.float32(0))).max())
+
+
+def test_sound_comes_out_exactly_as_late_as_stated() -> None:
+    device, session, _ = start()
+    in_time(device, session, 50)
+    late = session.latency_samples
+    assert late == HEADROOM + Dry.latency_samples
+    out, said = device.loudspeaker, speech()
+    assert not out[:HEADROOM].any()
+    np.testing.assert_array_equal(out[late + SEAM :], said[SEAM : len(out) - late])
+    assert not np.array_equal(out[late + SEAM + 1 :], said[SEAM : len(out) - late - 1])
+    assert session.status.faults == {}
+    assert session.status.latency_ms == 1000 * late / RATE
+    assert session.status.seconds == len(out) / RATE
+
+
+@pytest.mark.parametrize("blocks", [[1], [479, 1, 33], [BLOCK, 2 * BLOCK, 17], [0, 480]])
+def test_blocks_of_any_length_give_the_same(blocks: list[int]) -> None:
+    device, session, _ = start()
+    while len(device.loudspeaker) < 9_000:
+        for count in blocks:
+            device.turn(min(count, BLOCK) if count else 0)
+            while session.work():
+                pass
+    whole, other, _ = start()
+    in_time(whole, other, 20)
+    n = min(len(device.loudspeaker), len(whole.loudspeaker))
+    np.testing.assert_array_equal(device.loudspeaker[:n], whole.loudspeaker[:n])
+    assert session.status.faults == {}
+
+
+def test_a_worker_behind_gives_an_underrun_then_late_blocks_and_no_click() -> None:
+    device, session, _ = start()
+    in_time(device, session, 20)
+    for _ in range(10):  # 100 ms without the worker: 20 ms more than the headroom are lost
+        device.turn()
+    before = len(device.loudspeaker)
+    while session.work():
+        pass
+    in_time(device, session, 20)
+    faults = session.status.faults
+    assert faults["output_underrun"] == 10 - HEADROOM // BLOCK
+    assert faults["late"] > 0
+    assert set(faults) == {"output_underrun", "late"}
+    out, late = device.loudspeaker, session.latency_samples
+    missing = out[20 * BLOCK + HEADROOM : before]
+    assert not missing[SEAM:].any()
+    assert steepest(out) < NO_CLICK
+    # No lateness has added up.
+    after = before + 2 * SEAM
+    np.testing.assert_array_equal(out[after:], speech()[after - late : len(out) - late])
+
+
+def test_input_that_nobody_takes_makes_room_oldest_first() -> None:
+    device, session, _ = start(speech(3.0))
+    in_time(device, session, 10)
+    turns = 2 * RING_MS * RATE // 1000 // BLOCK
+    for _ in range(turns):
+        device.turn()
+    while session.work():
+        pass
+    assert session.status.faults["input_overrun"] == 1
+    in_time(device, session, 20)
+    out, late = device.loudspeaker, session.latency_samples
+    after = (10 + turns) * BLOCK + HEADROOM + 2 * SEAM
+    np.testing.assert_array_equal(out[after:], speech(3.0)[after - late : len(out) - late])
+    assert steepest(out) < NO_CLICK
+
+
+def test_what_the_driver_lost_is_counted() -> None:
+    device, session, _ = start()
+    device.turn(overrun=True)
+    device.turn(underrun=True)
+    device.turn(underrun=True)
+    assert session.status.faults == {"input_overrun": 1, "output_underrun": 2}
+
+
+@pytest.mark.parametrize("how", ["raises", "shape"])
+def test_a_stream_that_fails_is_faded_out_for_good(how: str) -> None:
+    device, session, stream = start()
+    in_time(device, session, 20)
+    stream.breaks = how
+    in_time(device, session, 20)
+    stream.breaks = ""
+    in_time(device, session, 20)
+    assert session.status.faults == {"stream_failed": 1}
+    out = device.loudspeaker
+    assert out[20 * BLOCK :].any()
+    assert not out[20 * BLOCK + HEADROOM + SEAM :].any()
+    assert steepest(out) < NO_CLICK
+
+
+def test_a_block_that_is_not_finite_is_silent_and_the_stream_goes_on() -> None:
+    device, session, stream = start()
+    in_time(device, session, 20)
+    stream.breaks = "nan"
+    in_time(device, session, 3)
+    stream.breaks = ""
+    in_time(device, session, 20)
+    assert session.status.faults == {"non_finite": 3}
+    out = device.loudspeaker
+    bad = out[20 * BLOCK + HEADROOM :][: 3 * BLOCK]
+    assert not bad[SEAM:].any()
+    assert out[-BLOCK:].any()
+    assert steepest(out) < NO_CLICK
+
+
+def test_faults_of_the_stream_add_to_those_of_the_session() -> None:
+    device, session, stream = start()
+    stream.faults["non_finite"] = 2
+    stream.faults["converter_failed"] = 1
+    stream.breaks = "nan"
+    in_time(device, session, 1)
+    assert session.status.faults == {"non_finite": 3, "converter_failed": 1}
+
+
+class FailingConverter(Identity):
+    fails = False
+
+    def step(self, state: Samples, frames: Samples) -> tuple[Samples, Samples]:
+        if self.fails:
+            raise RuntimeError("out of memory")
+        return super().step(state, frames)
+
+
+def test_a_converter_that_fails_leaves_silence_and_not_the_speaker() -> None:
+    converter = FailingConverter()
+    stream = VoiceStream(converter, load_persona("samantha"), RATE)
+    rng = np.random.default_rng(5)
+    said = (0.1 * rng.standard_normal(RATE)).astype(np.float32)
+    device = Loopback(said, RATE, BLOCK)
+    session = Session(stream, device, HEADROOM_MS)
+    device.start(session.callback)
+    in_time(device, session, 40)
+    before = device.loudspeaker[-10 * BLOCK :]
+    assert np.abs(before).max() > 0.01
+    converter.fails = True
+    in_time(device, session, 40)
+    assert session.status.faults == {"converter_failed": 1}
+    after = device.loudspeaker[-10 * BLOCK :]
+    assert np.abs(after).max() < 1e-4
+
+
+def test_a_device_that_stops_by_itself_is_an_error_with_a_code() -> None:
+    device, session, _ = start()
+    device.unplugged = True
+    with pytest.raises(DeviceError, match="loopback has stopped") as caught:
+        _ = session.status
+    assert caught.value.code == "device_failed"
+
+
+def test_the_worker_thread_takes_what_the_callback_leaves() -> None:
+    heard = threading.Event()
+
+    class Telling(Dry):
+        def process(self, block: Samples, /) -> Samples:
+            heard.set()
+            return super().process(block)
+
+    device = Loopback(speech(), RATE, BLOCK)
+    with Session(Telling(), device, HEADROOM_MS):
+        device.turn()
+        assert heard.wait(10)
+        assert len(workers()) == 1
+    assert workers() == []
+    device.turn()
+    assert len(device.loudspeaker) == BLOCK  # the session has let go of the device
+
+
+def test_a_device_that_does_not_start_leaves_no_thread() -> None:
+    class Busy(Loopback):
+        def start(self, callback: object) -> None:
+            raise DeviceError("the sound device is busy", code="device_failed")
+
+    with pytest.raises(DeviceError), Session(Dry(), Busy(speech(), RATE, BLOCK), HEADROOM_MS):
+        pass
+    assert workers() == []
