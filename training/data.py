@@ -15,7 +15,7 @@ from training.synthesis import HOP, RATE, pulses
 
 # Feature frame k ends at sample (k + 1) * HOP and stands for the middle of its 768 samples.
 FRAME_CENTRE = 0.6  # hops before the frame's index: (k + 1) * 240 - 384 = 240 * (k - 0.6)
-ENGINE_WEIGHT = {"kokoro": 1.0, "kokoro+world": 1.2, "target+world": 0.5, "espeak-ng": 1.1, "flite": 1.1}
+ENGINE_WEIGHT = {"kokoro": 1.2, "kokoro+world": 1.2, "target+world": 0.6, "espeak-ng": 0.9, "flite": 0.9}
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Pairs:
 def colour(rng: np.random.Generator, x: np.ndarray) -> np.ndarray:
     """A microphone: tilt, a resonance, and often a narrower band."""
     if rng.random() < 0.6:
-        tilt = float(rng.uniform(-0.6, 0.6))
+        tilt = float(rng.uniform(-0.5, 0.5))
         x = scipy.signal.lfilter([1.0, tilt], [1.0, tilt * 0.3], x) / (1 + 0.5 * abs(tilt))
     if rng.random() < 0.3:
         b, a = scipy.signal.iirpeak(rng.uniform(200, 5000), rng.uniform(0.7, 3), fs=RATE)
@@ -99,11 +99,11 @@ def noise(rng: np.random.Generator, n: int) -> np.ndarray:
 
 def degrade(rng: np.random.Generator, x: np.ndarray) -> np.ndarray:
     x = colour(rng, x)
-    if rng.random() < 0.35:
+    if rng.random() < 0.25:
         x = room(rng, x)
-    if rng.random() < 0.65:
+    if rng.random() < 0.5:
         level = np.sqrt((x**2).mean()) + 1e-4
-        x = x + level * 10 ** (-rng.uniform(8, 45) / 20) * noise(rng, len(x))
+        x = x + level * 10 ** (-rng.uniform(10, 45) / 20) * noise(rng, len(x))
     if rng.random() < 0.05:
         limit = np.abs(x).max() * rng.uniform(0.2, 0.8)
         x = np.clip(x, -limit, limit)

@@ -5,14 +5,18 @@ products and no convolution; the past lives in one small cache a layer.
 
     frames [B, T, 80] ─ 5 frames ─▶ [C] ─▶ ┌ RMS norm ─ (x_t, x_{t-d}) ─ W1 ─ GELU ─ W2 ─ + ┐ × layers
                                            └────────────────────────────────────────────────┘
-                                        ─▶ RMS norm ─┬▶ live head    [B, T, 2, 80]
-                                                     └▶ studio head  [B, T, 2, 80]
+                                        ─▶ RMS norm ─┬▶ live head   ─ + ─▶ [B, T, 2, 80]
+                                                     └▶ studio head ─ + ─▶ [B, T, 2, 80]
+                                     the speaker's own envelope then ─┘
 
+A head says by how much the persona's envelopes differ from the speaker's at that moment, so that
+loudness, timing and whatever both share need not be learnt, and a louder speaker is a louder persona.
 Both heads answer at every frame, for different moments: the live head for the moment ``lookahead``
 samples before the end of the newest frame, the studio head for one further back, of which it has
 heard more of what follows.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -23,7 +27,12 @@ BANDS = 80
 MEL_CENTRE, MEL_SPREAD = -10.0, 5.0
 # Natural logarithm of an amplitude: of a silent band, and of one louder than speech ever is.
 ENVELOPE_FLOOR, ENVELOPE_CEILING = -16.0, 4.0
-ENVELOPE_START = -7.0
+# Noise of unit power has this mean power in a bin of the log-mel analysis (Hann of 768 samples).
+LOG_POWER_OF_NOISE = math.log(4 * 1.5 / 768)
+HOP = 240
+# A log-mel frame stands for the middle of its window, 1.6 hops before the end of its hop: what a
+# moment n hops before the end of the newest frame was like lies between two frames.
+NEWER_SHARE = 0.6
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,31 @@ class NetworkConfig:
     live_lookahead: int = 720
     studio_lookahead: int = 1920
 
+    def late(self, mode: str) -> int:
+        """Frames by which a head's moment is earlier than a frame of the same index."""
+        lookahead = self.live_lookahead if mode == "live" else self.studio_lookahead
+        return lookahead // HOP - 1
+
+    @property
+    def input_past(self) -> int:
+        """Input frames that a stream keeps."""
+        return max(self.input_frames - 1, self.late("live"), self.late("studio"))
+
+
+class Norm(nn.Module):
+    """Root mean square of each frame to 1, then a gain for each channel (Zhang & Sennrich 2019).
+
+    Spelt out: for a single frame, torch's own costs several times as much.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        power = torch.linalg.vecdot(x, x).unsqueeze(-1) / x.shape[-1]
+        return x * torch.rsqrt(power + 1e-5) * self.weight
+
 
 class Layer(nn.Module):
     """Residual: this frame and the one ``dilation`` frames ago, through one hidden layer."""
@@ -45,7 +79,7 @@ class Layer(nn.Module):
     def __init__(self, channels: int, hidden: int, dilation: int) -> None:
         super().__init__()
         self.dilation = dilation
-        self.norm = nn.RMSNorm(channels, eps=1e-5)
+        self.norm = Norm(channels)
         self.up = nn.Linear(2 * channels, hidden)
         self.down = nn.Linear(hidden, channels)
         with torch.no_grad():
@@ -72,20 +106,20 @@ class ConverterNetwork(nn.Module):
         self.layers = nn.ModuleList(
             Layer(config.channels, config.hidden, d) for d in config.dilations
         )
-        self.norm = nn.RMSNorm(config.channels, eps=1e-5)
+        self.norm = Norm(config.channels)
         self.heads = nn.ModuleDict(
             {mode: nn.Linear(config.channels, 2 * BANDS) for mode in ("live", "studio")}
         )
         with torch.no_grad():
             for head in self.heads.values():
                 head.weight.mul_(0.1)
-                head.bias.fill_(ENVELOPE_START)
+                head.bias.zero_()
 
     def start(self, batch: int = 1) -> State:
         """The past of a stream that has heard digital silence."""
         config = self.config
         silence = (-23.0 - MEL_CENTRE) / MEL_SPREAD
-        lengths = [(config.input_frames - 1, BANDS), *((d, config.channels) for d in config.dilations)]
+        lengths = [(config.input_past, BANDS), *((d, config.channels) for d in config.dilations)]
         states = [torch.zeros(batch, length, width) for length, width in lengths]
         states[0].fill_(silence)
         return tuple(states)
@@ -93,13 +127,21 @@ class ConverterNetwork(nn.Module):
     def forward(self, frames: Tensor, state: State, mode: str) -> tuple[Tensor, State]:
         """Log-mel ``[B, T, 80]`` to log amplitudes ``[B, T, 2, 80]`` (harmonics, noise)."""
         count = frames.shape[1]
-        x = torch.cat([state[0], (frames - MEL_CENTRE) / MEL_SPREAD], dim=1)
-        new = [x[:, count:]]
-        taps = self.config.input_frames
-        x = self.enter(torch.cat([x[:, i : i + count] for i in range(taps)], dim=2))
+        heard = torch.cat([state[0], (frames - MEL_CENTRE) / MEL_SPREAD], dim=1)
+        new = [heard[:, count:]]
+        ends = [heard.shape[1] - back for back in reversed(range(self.config.input_frames))]
+        x = self.enter(torch.cat([heard[:, end - count : end] for end in ends], dim=2))
         for layer, past in zip(self.layers, state[1:], strict=True):
             x, kept = layer(x, past)
             new.append(kept)
-        y = self.heads[mode](self.norm(x))
-        y = y.clamp(ENVELOPE_FLOOR, ENVELOPE_CEILING)
-        return y.unflatten(2, (2, BANDS)), tuple(new)
+        own = self.own_envelope(heard, count, self.config.late(mode))
+        y = self.heads[mode](self.norm(x)).unflatten(2, (2, BANDS)) + own.unsqueeze(2)
+        return y.clamp(ENVELOPE_FLOOR, ENVELOPE_CEILING), tuple(new)
+
+    @staticmethod
+    def own_envelope(heard: Tensor, count: int, late: int) -> Tensor:
+        """The speaker's log amplitude in each band at the head's moment, ``[B, count, 80]``."""
+        end = heard.shape[1] - late
+        newer, older = heard[:, end + 1 - count : end + 1], heard[:, end - count : end]
+        mel = (NEWER_SHARE * newer + (1 - NEWER_SHARE) * older) * MEL_SPREAD + MEL_CENTRE
+        return (mel - LOG_POWER_OF_NOISE) / 2
