@@ -4,9 +4,9 @@ Run as ``python -m persona_voice.sources.espeak_worker``. espeak-ng is GPL-3.0 a
 neither its licence nor a crash of it may reach the program that speaks, so it lives here, behind a
 pipe, and nothing else in the package loads its library.
 
-A request is one line: ``{"op": "synth", "text": …, "voice": "en-us+f3", "rate_wpm": 175, "pitch": 50}``
-or ``{"op": "phonemes", "text": …, "voice": "en-us"}`` (IPA). An answer is a run of frames, each one
-tag byte, a little-endian ``uint32`` length and that many bytes:
+A request is one line: ``{"op": "synth", "text": …, "voice": "en-us+f3", "rate_wpm": 175,
+"pitch": 50}`` or ``{"op": "phonemes", "text": …, "voice": "en-us"}`` (IPA). An answer is a run of
+frames, each one tag byte, a little-endian ``uint32`` length and that many bytes:
 
 ======  =================================================================
 ``R``   sample rate in Hz, ``uint32`` (first frame, once, before any request)
