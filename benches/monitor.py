@@ -1,0 +1,247 @@
+"""A real sound server, a real session, five minutes: faults, latency, clicks, share of a core.
+
+A private PulseAudio has one sink of two channels: what is played to the left is the microphone,
+the right is the loudspeaker. Both are recorded as one stream, so that the time between them is
+that of everything: server, driver, session and path.
+
+    recordings, in a loop ─▶ left ─▶ (record)
+                              └────▶ microphone ─▶ session ─▶ loudspeaker ─▶ right ─▶ (record)
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import scipy.ndimage
+import soundfile
+
+from benches import report
+from benches.latency import envelope_lag_ms
+from benches.report import Result
+from benches.sources import STREAM_RATE, Engines, Samples, recordings
+from benches.streaming import StreamSettings, run
+from persona_voice.audio.devices import DeviceSettings, SoundCard
+from persona_voice.cli.monitor import SWITCH_S
+from persona_voice.live.session import Session
+
+MODULES = (
+    "module-native-protocol-unix",
+    # Without `norewinds` a null sink waits two seconds at a time, and starts as slowly.
+    "module-null-sink sink_name=both rate=48000 channels=2 norewinds=1",
+    "module-remap-sink sink_name=said master=both channels=1 channel_map=mono "
+    "master_channel_map=front-left remix=no",
+    "module-remap-sink sink_name=loudspeaker master=both channels=1 channel_map=mono "
+    "master_channel_map=front-right remix=no",
+    "module-remap-source source_name=microphone master=both.monitor channels=1 "
+    "channel_map=mono master_channel_map=front-left remix=no",
+)
+# The session, the player and the recorder start one after the other; this much is not judged.
+SETTLE_S = 5.0
+# A click: curvature this many times that of its surroundings, and not a matter of the last bits.
+CLICK_TIMES = 12.0
+CLICK_FLOOR = 1e-3
+SURROUNDINGS_MS = 10
+PLANTED = 0.05
+SEED = 20261122
+
+
+@contextmanager
+def sound_server() -> Iterator[None]:
+    """A private PulseAudio, which this process and its children then use."""
+    with tempfile.TemporaryDirectory(prefix="persona-voice-") as folder:
+        private = {"XDG_RUNTIME_DIR": folder, "PULSE_SINK": "loudspeaker"}
+        private |= {"PULSE_SOURCE": "microphone", "XDG_CONFIG_HOME": folder}
+        before = {name: os.environ.get(name) for name in private}
+        os.environ.update(private)
+        words = ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--log-target=stderr"]
+        words += [word for module in MODULES for word in ("-L", module)]
+        log = Path(folder) / "log"
+        with log.open("w") as errors:
+            server = subprocess.Popen(words, stderr=errors)
+            try:
+                wait_for_server(log)
+                yield
+            finally:
+                server.terminate()
+                server.wait()
+                for name, value in before.items():
+                    os.environ.pop(name)
+                    if value is not None:
+                        os.environ[name] = value
+
+
+def wait_for_server(log: Path) -> None:
+    for _ in range(100):
+        sources = subprocess.run(
+            ["pactl", "list", "short", "sources"], capture_output=True, text=True, check=False
+        )
+        if "microphone" in sources.stdout:
+            return
+        time.sleep(0.1)
+    sys.exit(f"PulseAudio did not start: {log.read_text()[-500:]}")
+
+
+def looped_speech(seconds: float) -> Samples:
+    """All recordings in a row, as often as it takes."""
+    once = np.concatenate([of.samples for of in recordings(Engines(Path(), Path()))])
+    return np.resize(once, int(seconds * STREAM_RATE))
+
+
+def live(settings: StreamSettings, options: argparse.Namespace, folder: Path) -> Result:
+    """Runs the session while a player and a recorder run beside it; what it counted."""
+    said, heard = folder / "said.wav", folder / "heard.raw"
+    total = options.seconds + 2 * SETTLE_S
+    soundfile.write(said, looped_speech(total + SETTLE_S), STREAM_RATE)
+    stream = settings.open()
+    stream.process(np.zeros(STREAM_RATE, np.float32))  # torch takes its time at first
+    stream.reset()
+    device = SoundCard(DeviceSettings(None, None, STREAM_RATE, options.block_ms))
+    switch = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_S)
+    record = ["parec", "-d", "both.monitor", "--raw", "--format=float32le", "--channels=2"]
+    with heard.open("wb") as file, Session(stream, device, options.headroom_ms) as session:
+        player = subprocess.Popen(["paplay", "-d", "said", said])
+        recorder = subprocess.Popen([*record, f"--rate={STREAM_RATE}"], stdout=file)
+        try:
+            time.sleep(SETTLE_S)
+            counted = watch(session, options.seconds)
+            time.sleep(SETTLE_S / 2)
+        finally:
+            for child in (player, recorder):
+                child.terminate()
+                child.wait()
+        counted["latency_stated_ms"] = session.status.latency_ms
+        counted["latency_of_device_stated_ms"] = device.latency_ms
+    sys.setswitchinterval(switch)
+    return counted
+
+
+def watch(session: Session, seconds: float) -> Result:
+    """Counts from now on: faults in all and each minute, the device's clock, processor time."""
+    began, cpu, first = time.monotonic(), time.process_time(), session.status
+    minutes: list[dict[str, int]] = []
+    newest = first
+    while (past := time.monotonic() - began) < seconds:
+        time.sleep(min(60.0, seconds - past))
+        status = session.status
+        minutes.append(since(newest.faults, status.faults))
+        newest = status
+        print(f"{time.monotonic() - began:5.0f} s: {minutes[-1] or 'no faults'}", flush=True)
+    wall = time.monotonic() - began
+    return {
+        "seconds": round(wall, 1),
+        "seconds_on_the_device": round(newest.seconds - first.seconds, 2),
+        "faults": since(first.faults, newest.faults),
+        "faults_before": first.faults,
+        "faults_each_minute": minutes,
+        "cpu_share": round((time.process_time() - cpu) / wall, 3),
+        "load_1min_after": round(os.getloadavg()[0], 2),
+    }
+
+
+def since(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:
+    rest = {name: count - before.get(name, 0) for name, count in after.items()}
+    return {name: count for name, count in rest.items() if count}
+
+
+def clicks(samples: Samples, sample_rate: int) -> npt.NDArray[np.int64]:
+    """Where the second difference stands out of its surroundings; one position for each click."""
+    curvature = np.abs(np.diff(samples.astype(np.float64), n=2))
+    around = 2 * (sample_rate * SURROUNDINGS_MS // 1000) + 1
+    near = 2 * (sample_rate // 1000) + 1
+    # The mean square around, without the nearest millisecond on each side, where the click is.
+    square = np.square(curvature)
+    wide = scipy.ndimage.uniform_filter1d(square, around) * around
+    narrow = scipy.ndimage.uniform_filter1d(square, near) * near
+    level = np.sqrt(np.maximum(wide - narrow, 0.0) / (around - near))
+    found = np.flatnonzero(curvature > np.maximum(CLICK_TIMES * level, CLICK_FLOOR))
+    apart = np.diff(found, prepend=-near) >= near
+    return np.asarray(found[apart] + 1, np.int64)
+
+
+def found_of_planted(samples: Samples, sample_rate: int, count: int = 50) -> int:
+    """How many of `count` planted steps of `PLANTED` the detector finds: its own check."""
+    rng = np.random.default_rng(SEED)
+    places = np.sort(rng.choice(len(samples) // sample_rate, count, replace=False)) * sample_rate
+    places += sample_rate // 2
+    spoilt = samples.copy()
+    for number, place in enumerate(places):
+        spoilt[place:] += np.float32(PLANTED if number % 2 else -PLANTED)
+    found = clicks(spoilt, sample_rate)
+    return int(sum(np.abs(found - place).min(initial=sample_rate) <= 2 for place in places))
+
+
+def lags(said: Samples, heard: Samples) -> dict[str, float | None]:
+    """Measured latency by the envelopes, over stretches of 20 s: if it moves, it shows."""
+    step = 20 * STREAM_RATE
+    starts = range(0, len(said) - step + 1, step)
+    each = [
+        envelope_lag_ms(said[start : start + step], heard[start : start + step], STREAM_RATE)
+        for start in starts
+    ]
+    there = [of for of in each if of is not None]
+    if not there:
+        return {"median": None, "least": None, "most": None}
+    named = {"median": float(np.median(there)), "least": min(there), "most": max(there)}
+    return {name: round(value, 1) for name, value in named.items()}
+
+
+def judge(recorded: Samples, settings: StreamSettings) -> Result:
+    """Latency and clicks from the two channels; the same sound converted from a file beside it."""
+    said, heard = np.ascontiguousarray(recorded.T)
+    offline = run(settings.open(), said)
+    minutes = len(said) / STREAM_RATE / 60
+    result: Result = {
+        "recorded_seconds": round(60 * minutes, 1),
+        "latency_measured_ms": lags(said, heard),
+        "latency_of_path_stated_ms": 1000 * offline.latency_samples / STREAM_RATE,
+        "latency_of_path_measured_ms": lags(said, offline.output[: len(said)]),
+        "clicks": len(clicks(heard, STREAM_RATE)),
+        "clicks_converted_from_a_file": len(clicks(offline.output, STREAM_RATE)),
+        "clicks_in_the_microphone": len(clicks(said, STREAM_RATE)),
+    }
+    if len(heard) > 60 * STREAM_RATE:
+        result["clicks_planted_and_found_of_50"] = found_of_planted(heard, STREAM_RATE)
+    return result
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", type=Path, help="write the result here")
+    parser.add_argument("--weights", type=Path, help="a weights file, or a folder that holds one")
+    parser.add_argument("--mode", choices=("live", "studio"), default="live")
+    parser.add_argument("--seconds", type=float, default=300.0)
+    parser.add_argument("--block-ms", type=float, default=10.0)
+    parser.add_argument("--headroom-ms", type=float, default=20.0)
+    parser.add_argument("--record", type=Path, help="keep both channels in this sound file")
+
+
+def main(options: argparse.Namespace) -> None:
+    report.refuse_debug()
+    for program in ("pulseaudio", "pactl", "paplay", "parec"):
+        if shutil.which(program) is None:
+            sys.exit(f"no program {program} on this machine (Debian: pulseaudio, pulseaudio-utils)")
+    settings = StreamSettings(options.mode, STREAM_RATE, options.weights)
+    with tempfile.TemporaryDirectory() as folder:
+        with sound_server():
+            counted = live(settings, options, Path(folder))
+        recorded = np.fromfile(Path(folder) / "heard.raw", np.float32)
+    recorded = recorded[: len(recorded) // 2 * 2].reshape(-1, 2)
+    # By then the player is on its way.
+    recorded = recorded[int(SETTLE_S * STREAM_RATE) :]
+    if options.record:
+        soundfile.write(options.record, recorded, STREAM_RATE)
+    counted |= judge(recorded, settings)
+    for name, value in counted.items():
+        print(f"{name}: {value}")
+    with_device = {"block_ms": options.block_ms, "headroom_ms": options.headroom_ms}
+    result = report.circumstances("monitor", settings.as_json() | with_device)
+    report.write(result | counted, options.json)

@@ -1,0 +1,92 @@
+"""``persona-voice monitor``: speak into the microphone, hear the persona, see how it goes."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from persona_voice.audio.devices import DeviceSettings, SoundCard, list_devices
+from persona_voice.build import MODES, open_stream
+from persona_voice.live.meters import line
+from persona_voice.live.session import Session
+
+# The status is shown this often.
+SHOW_S = 0.25
+# When no terminal reads it, a line this often is enough.
+LOG_S = 10.0
+# The driver's thread needs the interpreter within a millisecond, not five as is usual.
+SWITCH_S = 0.0005
+
+
+def positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be more than 0, got {text}")
+    return value
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--list", action="store_true", help="list the sound devices, and stop")
+    parser.add_argument("--input", metavar="DEVICE", help="number, name or part of the name")
+    parser.add_argument("--output", metavar="DEVICE", help="number, name or part of the name")
+    parser.add_argument("--rate", type=int, default=48_000, help="in Hz (48000)")
+    parser.add_argument("--block-ms", type=positive, default=10.0, help="of the device (10)")
+    parser.add_argument(
+        "--headroom-ms",
+        type=positive,
+        default=20.0,
+        help="time to work in beyond a block (20); more of it on a busy machine",
+    )
+    parser.add_argument("--seconds", type=positive, help="stop after so long")
+    parser.add_argument("--persona", default="samantha", help="name or file (samantha)")
+    parser.add_argument("--mode", choices=MODES, default="live", help="studio: more look-ahead")
+    parser.add_argument("--weights", type=Path, help="a weights file instead of the persona's own")
+
+
+def run(options: argparse.Namespace) -> int:
+    if options.list:
+        print(device_table())
+        return 0
+    # The stream first: whoever lacks the model should not hear of sound cards.
+    stream = open_stream(options.persona, options.rate, options.mode, weights=options.weights)
+    device = SoundCard(
+        DeviceSettings(options.input, options.output, options.rate, options.block_ms)
+    )
+    print(f"{device.name}, {options.rate} Hz. Headphones, or it hears itself. Ctrl-C ends it.")
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_S)
+    try:
+        with Session(stream, device, options.headroom_ms) as session:
+            watch(session, options.seconds)
+    finally:
+        sys.setswitchinterval(before)
+    return 0
+
+
+def watch(session: Session, seconds: float | None) -> None:
+    """Shows the status until the time is over or somebody interrupts, then a last time."""
+    end = float("inf") if seconds is None else time.monotonic() + seconds
+    terminal = sys.stdout.isatty()
+    every = SHOW_S if terminal else LOG_S
+    try:
+        while (left := end - time.monotonic()) > 0:
+            time.sleep(min(every, left))
+            text = line(session.status)
+            # A terminal's line is written over, and cleared to its end.
+            print(f"\r{text}\x1b[K" if terminal else text, end="" if terminal else "\n", flush=True)
+    except KeyboardInterrupt:  # the usual way to end it
+        pass
+    if terminal:
+        print()
+
+
+def device_table() -> str:
+    """The devices as text, a line each."""
+    devices = list_devices()
+    if not devices:
+        return "no sound devices"
+    return "\n".join(
+        f"{of.number:3}  {of.name}  ({of.driver}, {of.inputs} in, {of.outputs} out, "
+        f"{of.sample_rate} Hz{', default ' + of.default if of.default else ''})"
+        for of in devices
+    )

@@ -1,0 +1,172 @@
+"""Devices without a sound card: the library is a double that knows what the real one would."""
+
+import subprocess
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from persona_voice.audio import devices
+from persona_voice.audio.devices import DeviceInfo, DeviceSettings, SoundCard, choose
+from persona_voice.errors import DeviceError
+
+
+def info(number: int, name: str, inputs: int, outputs: int, default: str = "") -> DeviceInfo:
+    return DeviceInfo(number, name, "ALSA", inputs, outputs, 48_000, default)
+
+
+HEADSET = info(0, "USB Headset: Audio", 1, 2)
+CARD = info(1, "Built-in Audio: Analog", 2, 2, "input, output")
+SCREEN = info(2, "HDMI Audio", 0, 8)
+ALL = [HEADSET, CARD, SCREEN]
+
+
+@pytest.mark.parametrize(
+    ("way", "wanted", "found"),
+    [
+        ("input", None, CARD),
+        ("output", None, CARD),
+        ("output", "2", SCREEN),
+        ("input", "headset", HEADSET),
+        ("output", "HDMI Audio", SCREEN),
+    ],
+)
+def test_a_device_is_chosen_by_default_number_name_or_part(
+    way: str, wanted: str | None, found: DeviceInfo
+) -> None:
+    assert choose(ALL, way, wanted) == found
+
+
+@pytest.mark.parametrize(
+    ("wanted", "text"),
+    [
+        (
+            "radio",
+            "no input device 'radio'; there are: 0 USB Headset: Audio, 1 Built-in Audio: Analog",
+        ),
+        (
+            "audio",
+            "more than one input device 'audio'; it may be: "
+            "0 USB Headset: Audio, 1 Built-in Audio: Analog",
+        ),
+        (
+            "2",  # it only plays
+            "no input device '2'; there are: 0 USB Headset: Audio, 1 Built-in Audio: Analog",
+        ),
+    ],
+)
+def test_an_unknown_device_gets_the_right_names(wanted: str, text: str) -> None:
+    with pytest.raises(DeviceError) as caught:
+        choose(ALL, "input", wanted)
+    assert (caught.value.code, str(caught.value)) == ("unknown_device", text)
+
+
+def test_no_microphone_is_said_so() -> None:
+    with pytest.raises(DeviceError) as caught:
+        choose([SCREEN], "input", None)
+    assert caught.value.code == "no_device"
+    assert str(caught.value) == "there is no sound device for input on this machine"
+
+
+def test_a_missing_library_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    with pytest.raises(DeviceError, match="libportaudio2") as caught:
+        devices.list_devices()
+    assert caught.value.code == "no_sound_library"
+
+
+def test_nothing_of_a_sound_card_is_loaded_on_import() -> None:
+    program = (
+        "import sys, persona_voice.audio.devices, persona_voice.live.session; "
+        "sys.exit('sounddevice' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+class Library(SimpleNamespace):
+    """As much of sounddevice as is used."""
+
+    class PortAudioError(Exception):
+        pass
+
+    default = SimpleNamespace(device=(1, 1))
+
+    def query_hostapis(self) -> list[dict[str, Any]]:
+        return [{"name": "ALSA"}]
+
+    def query_devices(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "name": of.name,
+                "hostapi": 0,
+                "max_input_channels": of.inputs,
+                "max_output_channels": of.outputs,
+                "default_samplerate": 48_000.0,
+            }
+            for of in ALL
+        ]
+
+    def Stream(self, **settings: Any) -> Any:  # noqa: N802, the library's name
+        if settings["samplerate"] == 11_111:
+            raise self.PortAudioError("Invalid sample rate")
+        self.settings = settings
+        return SimpleNamespace(latency=(0.01, 0.02), start=lambda: None, close=lambda: None)
+
+
+@pytest.fixture
+def library(monkeypatch: pytest.MonkeyPatch) -> Library:
+    double = Library()
+    monkeypatch.setattr(devices, "_library", lambda: double)
+    return double
+
+
+def test_the_list_is_what_the_library_knows(library: Library) -> None:
+    assert devices.list_devices() == ALL
+
+
+def test_a_card_is_mono_inside_whatever_its_channels(library: Library) -> None:
+    card = SoundCard(DeviceSettings("headset", "hdmi", 48_000, 0.1))
+    assert library.settings["device"] == (0, 2)
+    assert library.settings["channels"] == (1, 2)
+    assert card.latency_ms == pytest.approx(30)
+    heard: list[list[float]] = []
+
+    def callback(block: Any, out: Any, overrun: bool, underrun: bool) -> None:
+        heard.append([*block, overrun, underrun])
+        out[:] = 2 * block
+
+    stereo = np.array([[1, 3], [2, 2], [0, 1], [0, 0], [4, 6]], np.float32)
+    out = np.full((5, 2), np.nan, np.float32)
+    flags = SimpleNamespace(input_overflow=True, output_underflow=False)
+    library.settings["callback"](stereo, out, 5, None, flags)
+    assert not out.any()  # nobody listens yet
+    card.start(callback)
+    library.settings["callback"](stereo, out, 5, None, flags)
+    assert heard == [[2, 2, 0.5, 0, 5, True, False]]
+    np.testing.assert_array_equal(out, np.repeat([[4], [4], [1], [0], [10]], 2, axis=1))
+
+
+def test_a_card_that_refuses_says_what_and_why(library: Library) -> None:
+    with pytest.raises(DeviceError) as caught:
+        SoundCard(DeviceSettings(sample_rate=11_111))
+    assert caught.value.code == "device_failed"
+    assert str(caught.value) == (
+        "the sound device Built-in Audio: Analog cannot be used at 11111 Hz: Invalid sample rate"
+    )
+
+
+def test_a_card_that_stops_by_itself_has_failed_one_that_is_stopped_has_not(
+    library: Library,
+) -> None:
+    card = SoundCard(DeviceSettings())
+    card.check()
+    library.settings["finished_callback"]()
+    with pytest.raises(DeviceError, match="has stopped") as caught:
+        card.check()
+    assert caught.value.code == "device_failed"
+    other = SoundCard(DeviceSettings())
+    other.stop()
+    library.settings["finished_callback"]()
+    other.check()
