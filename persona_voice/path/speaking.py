@@ -29,7 +29,7 @@ def sentences(text: str) -> list[str]:
     """The text cut after its sentences, without empty ones."""
     found, start = [], 0
     for end in END.finditer(text):
-        if end[0][0] in ".…" and _goes_on(text[start : end.start()], text[end.end() :]):
+        if end[0][0] in ".!?…" and _goes_on(text[start : end.start()], text[end.end() :]):
             continue
         found.append(text[start : end.end()])
         start = end.end()
@@ -38,7 +38,7 @@ def sentences(text: str) -> list[str]:
 
 
 def _goes_on(before: str, after: str) -> bool:
-    """Whether a full stop belongs to an abbreviation, an initial or a word in the middle."""
+    """Whether the sign belongs to an abbreviation, an initial or the middle of a sentence."""
     word = (before.split() or [""])[-1].strip("\"'“‘([").lower()
     initial = len(word) == 1 and word.isalpha() and word != "i"
     return word in ABBREVIATIONS or initial or after.lstrip()[:1].islower()
