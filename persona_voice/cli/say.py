@@ -26,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="espeak",
         metavar="SOURCE",
         help=f"what speaks underneath: {', '.join(KINDS)}; CMD is a program that gets the text "
-        "where it says {text}, or on standard input, and gives a WAV on standard output, or where it "
-        "says {out} (default: espeak)",
+        "where it says {text}, or on standard input, and gives a WAV on standard output, or where "
+        "it says {out} (default: espeak)",
     )
     parser.add_argument("--voice", metavar="NAME", help="of the source, such as fr or en-us+f3")
     parser.add_argument("--persona", default="samantha", metavar="NAME")
