@@ -1,0 +1,78 @@
+"""Each example runs as its first line says, on a second of a real recording."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+import persona_voice
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
+RECORDING = ROOT / "persona_voice" / "assets" / "recordings" / "arctic_awb_en_m.flac"
+
+
+def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [sys.executable, str(EXAMPLES / name), *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def second(tmp_path: Path) -> Path:
+    samples, rate = soundfile.read(RECORDING)
+    soundfile.write(tmp_path / "in.wav", samples[rate // 2 : rate // 2 + rate], rate)
+    return tmp_path / "in.wav"
+
+
+def test_every_example_is_run_here_and_uses_public_names_only() -> None:
+    files = sorted(EXAMPLES.glob("*.py"))
+    assert [file.name for file in files] == ["convert_file.py", "say.py", "stream_blocks.py"]
+    for file in files:
+        text = file.read_text()
+        assert set(re.findall(r"persona_voice\.(\w+)", text)) <= set(persona_voice.__all__)
+        assert "from persona_voice" not in text
+        assert len(text.splitlines()) <= 20
+
+
+def test_convert_file(second: Path) -> None:
+    out = second.with_name("out.wav")
+    done = run("convert_file.py", str(second), str(out))
+    assert done.returncode == 0, done.stderr
+    assert soundfile.info(out).frames == soundfile.info(second).frames
+    assert np.abs(soundfile.read(out)[0]).max() > 0.01
+
+
+def test_convert_file_says_what_is_wrong(tmp_path: Path) -> None:
+    done = run("convert_file.py", str(tmp_path / "none.wav"), str(tmp_path / "out.wav"))
+    assert done.returncode == 1
+    assert "(no_file)" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_stream_blocks(second: Path) -> None:
+    out = second.with_name("out.wav")
+    done = run("stream_blocks.py", str(second), str(out))
+    assert done.returncode == 0, done.stderr
+    stream = persona_voice.open_stream(sample_rate=soundfile.info(second).samplerate)
+    expected = soundfile.info(second).frames + stream.latency_samples
+    assert soundfile.info(out).frames == expected
+    assert "100 blocks" in done.stdout
+
+
+def test_say(tmp_path: Path) -> None:
+    out = tmp_path / "out.wav"
+    done = run("say.py", "Good morning.", str(out))
+    assert done.returncode == 0, done.stderr
+    assert 0.5 < soundfile.info(out).duration < 3
+    assert np.abs(soundfile.read(out)[0]).max() > 0.01
