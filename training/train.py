@@ -4,10 +4,10 @@
 
 In three parts of one schedule:
 
-* until 75 %: the envelopes of the target, by absolute difference;
-* from 75 % on, a discriminator of envelope pictures too, since the mean of all likely answers is
+* until 85 %: the envelopes of the target, by absolute difference;
+* from 85 % on, a discriminator of envelope pictures too, since the mean of all likely answers is
   a muffled one;
-* in the last 5 % the sound itself as well, through the vocoder, by spectrograms of four sizes.
+* in the last 4 % the sound itself as well, through the vocoder, by spectrograms of four sizes.
 
 Goes on from the last checkpoint of the run: the batches follow from the seed and the step. On a
 processor or a GPU the command is the same.
@@ -28,7 +28,7 @@ from persona_voice.model.network import ConverterNetwork, NetworkConfig
 from training.data import CropConfig, Crops, Pairs
 from training.synthesis import Synthesis
 
-ADVERSARY_FROM, SOUND_FROM = 0.75, 0.95
+ADVERSARY_FROM, SOUND_FROM = 0.85, 0.96
 ADVERSARY_WEIGHT, FEATURE_WEIGHT, SOUND_WEIGHT = 0.06, 0.3, 0.25
 RESOLUTIONS = (1024, 512, 256)
 # Below this amplitude of a spectrogram (of Hann frames of unit sum) nobody hears a difference.

@@ -39,6 +39,13 @@ const JUMP_PRICE: f32 = 0.6;
 const SWITCH_PRICE: f32 = 0.12;
 /// Mean square below which nothing is voiced: -70 dBFS.
 const SILENCE: f32 = 1e-7;
+/// A stretch this many dB below the loudest one lately needs to be far more periodic to count as
+/// voiced: rooms hum, and noise of a narrow band looks periodic for a moment.
+const FAINT_DB: f32 = 24.0;
+/// The price then rises by this much over the next 10 dB.
+const FAINT_PRICE: f32 = 0.45;
+/// What was loud is forgotten at 3 dB a second.
+const FORGET: f32 = 0.993_1;
 
 #[derive(Clone, Copy)]
 struct State {
@@ -80,6 +87,8 @@ pub struct F0Tracker {
     /// Sum of squares before each sample of the span compared.
     energy: Vec<f64>,
     states: [State; STATES],
+    /// Mean square of the loudest stretch lately.
+    loudest: f32,
 }
 
 impl Default for F0Tracker {
@@ -104,6 +113,7 @@ impl F0Tracker {
             correlation: vec![0.0; LAGS],
             energy: vec![0.0; SPAN + 1],
             states: begin(),
+            loudest: SILENCE,
         }
     }
 
@@ -132,7 +142,7 @@ impl F0Tracker {
         let power = self.correlate();
         let mut candidates = [NOBODY; STATES];
         let found = self.peaks(&mut candidates, power);
-        self.follow(&mut candidates, found);
+        self.follow(&mut candidates, found, power);
         let best = (0..STATES).max_by(|&a, &b| {
             self.states[a].score.total_cmp(&self.states[b].score)
         });
@@ -198,8 +208,12 @@ impl F0Tracker {
     }
 
     /// One step of Viterbi's forward pass: each candidate's best way from the last frame's states.
-    fn follow(&mut self, candidates: &mut [State; STATES], found: usize) {
-        candidates[CANDIDATES] = State { octaves: 0.0, strength: UNVOICED, score: 0.0 };
+    fn follow(&mut self, candidates: &mut [State; STATES], found: usize, power: f32) {
+        self.loudest = (self.loudest * FORGET).max(power).max(SILENCE);
+        let below_db = 10.0 * (self.loudest / power.max(SILENCE)).log10();
+        let faint = ((below_db - FAINT_DB) / 10.0).clamp(0.0, 1.0);
+        let strength = UNVOICED + FAINT_PRICE * faint;
+        candidates[CANDIDATES] = State { octaves: 0.0, strength, score: 0.0 };
         let mut top = f32::MIN;
         for (index, state) in candidates.iter_mut().enumerate() {
             if index >= found && index != CANDIDATES {
@@ -299,5 +313,6 @@ impl Analyzer for F0Tracker {
         self.held = HISTORY;
         self.in_hop = 0;
         self.states = begin();
+        self.loudest = SILENCE;
     }
 }

@@ -23,6 +23,11 @@ const SPEAKER_SPREAD: f64 = 0.25;
 const FRAME_WEIGHT: f64 = 1.0 / 6.0;
 /// What is remembered of the speaker: 15 s of voiced frames.
 const MEMORY: f64 = 250.0;
+/// Voicing below which a frame says nothing about the speaker's mean.
+const SURE: f32 = 0.7;
+/// Once this much is known, F0 further than an octave from the mean is a mistake of the tracker.
+const KNOWN: f64 = 3.0;
+const MAX_DEVIATION: f64 = 1.0;
 /// Hops over which a change of targets takes effect: 200 ms.
 const RAMP_HOPS: u32 = 20;
 const MIN_OUT_HZ: f64 = 55.0;
@@ -32,7 +37,7 @@ const MAX_OUT_HZ: f64 = 700.0;
 ///
 /// The speaker's mean is estimated as they speak, by Bayes' rule from the two groups that speakers
 /// fall into, so that the first syllable already lands in the right register; deviations from the
-/// mean are kept, times `range`. Through unvoiced frames the last F0 is held: whether harmonics
+/// mean are kept, times `range`. Frames that are hardly periodic, or an octave off, do not count. Through unvoiced frames the last F0 is held: whether harmonics
 /// sound there is the envelopes' matter.
 ///
 /// # Streaming
@@ -80,7 +85,7 @@ impl Prosody {
         let count = frames.len() / WIDTH;
         check_room(count, output.len())?;
         for (frame, out) in frames.chunks_exact(WIDTH).zip(output.iter_mut()) {
-            *out = self.step(frame[0], frame[2] > 0.5);
+            *out = self.step(frame[0], frame[1], frame[2] > 0.5);
         }
         Ok(count)
     }
@@ -103,15 +108,23 @@ impl Prosody {
         }
     }
 
-    fn step(&mut self, f0_hz: f32, voiced: bool) -> f32 {
+    fn step(&mut self, f0_hz: f32, voicing: f32, voiced: bool) -> f32 {
         self.ramp = (self.ramp + 1).min(RAMP_HOPS);
         if !voiced || !f0_hz.is_finite() || f0_hz <= 0.0 {
             return self.last_hz;
         }
         let octaves = f64::from(f0_hz).log2();
-        let keep = 1.0 - (self.weight + FRAME_WEIGHT - MEMORY).max(0.0) / MEMORY;
-        self.weight = self.weight * keep + FRAME_WEIGHT;
-        self.sum = self.sum * keep + FRAME_WEIGHT * octaves;
+        let known = self.weight >= KNOWN;
+        if known && (octaves - self.speaker_mean()).abs() > MAX_DEVIATION {
+            return self.last_hz;
+        }
+        if voicing >= SURE {
+            let keep = 1.0 - (self.weight + FRAME_WEIGHT - MEMORY).max(0.0) / MEMORY;
+            self.weight = self.weight * keep + FRAME_WEIGHT;
+            self.sum = self.sum * keep + FRAME_WEIGHT * octaves;
+        } else if self.weight == 0.0 {
+            return self.last_hz;
+        }
         let targets = self.now();
         let deviation = (octaves - self.speaker_mean()) * f64::from(targets.range);
         let wanted = f64::from(targets.register_hz) * deviation.exp2();

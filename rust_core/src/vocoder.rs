@@ -19,6 +19,8 @@ const LOG_CEILING: f32 = 4.0;
 const DELAY: usize = 16;
 /// From here to half the sample rate harmonics fade out, which keeps that ringing short.
 const FADE_FROM_HZ: f32 = 10_000.0;
+/// About 94 Hz: as few bins as give no ripple above.
+const FULL_FROM_BIN: usize = 4;
 /// F0 above this would put pulses closer than the phase counter can part.
 const MAX_F0_HZ: f32 = 2000.0;
 
@@ -258,11 +260,11 @@ fn between_bands() -> Vec<Between> {
     (0..BINS).map(at).collect()
 }
 
-/// 0 below every voice (a train of pulses has a mean, which nobody should get), 1 up to
+/// 0 at 0 Hz (a train of pulses has a mean, which nobody should get), 1 from `FULL_FROM_BIN` up to
 /// `FADE_FROM_HZ`, then half a cosine down to 0 at half the sample rate.
 fn fade_at(bin: usize) -> f32 {
-    if bin < 2 {
-        return 0.0;
+    if bin < FULL_FROM_BIN {
+        return 0.5 - 0.5 * (core::f32::consts::PI * bin as f32 / FULL_FROM_BIN as f32).cos();
     }
     let hz = bin as f32 * RATE as f32 / FFT as f32;
     let part = ((hz - FADE_FROM_HZ) / (RATE as f32 / 2.0 - FADE_FROM_HZ)).clamp(0.0, 1.0);
