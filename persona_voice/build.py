@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,10 +11,19 @@ import numpy.typing as npt
 from persona_voice.audio.files import SoundReader, SoundWriter
 from persona_voice.errors import SettingError, StreamError, WeightsError
 from persona_voice.path.offline import convert_array, converted
+from persona_voice.path.speaking import spoken
 from persona_voice.path.stream import VoiceStream
 from persona_voice.persona.persona import Persona, load_persona
+from persona_voice.sources.source import open_source
 
 MODES = ("live", "studio")
+
+
+class Spoken(NamedTuple):
+    """What was said: float32 mono ``[samples]``, and their rate in Hz."""
+
+    samples: npt.NDArray[np.float32]
+    sample_rate: int
 
 
 def weights_folder() -> Path:
@@ -101,6 +111,41 @@ def convert(
     with SoundReader(Path(source)) as reader:
         stream = open_stream(persona, reader.sample_rate, mode, weights=weights)
         return _deliver(converted(stream, reader.blocks()), out, reader.sample_rate)
+
+
+def say(
+    text: str,
+    persona: Persona | str = "samantha",
+    *,
+    source: str = "espeak",
+    voice: str | None = None,
+    out: str | Path | None = None,
+    mode: str = "live",
+    weights: Path | None = None,
+) -> Spoken | None:
+    """Text to speech underneath, the persona on top.
+
+    Parameters
+    ----------
+    source : str
+        ``espeak``, ``kokoro`` or ``command:...``; ``voice`` is one of its voices.
+    out : str or Path, optional
+        A file to write instead of returning samples.
+
+    Returns
+    -------
+    Spoken
+        Samples and their rate, or None if ``out`` is given.
+
+    Raises
+    ------
+    SettingError, SourceError, AudioFileError, PersonaFileError, WeightsError
+    """
+    with open_source(source, voice) as speaker:
+        rate = speaker.sample_rate
+        stream = open_stream(persona, rate, mode, weights=weights)
+        samples = _deliver(spoken(speaker, stream, text), out, rate)
+    return None if samples is None else Spoken(samples, rate)
 
 
 def _deliver(

@@ -63,7 +63,7 @@ class Synthesis(torch.nn.Module):
         self.register_buffer("rise", torch.arange(HOP, dtype=torch.float32) / HOP)
         hz = torch.arange(BINS, dtype=torch.float32) * RATE / FFT
         fade = 0.5 + 0.5 * torch.cos(np.pi * ((hz - 10_000) / 2000).clamp(0, 1))
-        self.register_buffer("fade", fade * (hz > 40))
+        self.register_buffer("fade", fade * (hz > 20))  # the core removes the mean
 
     def minimum_phase(self, log_amplitude: Tensor) -> Tensor:
         """Log amplitude in bands ``[..., 80]`` to the spectrum of its minimum-phase filter."""

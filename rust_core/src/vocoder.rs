@@ -19,8 +19,10 @@ const LOG_CEILING: f32 = 4.0;
 const DELAY: usize = 16;
 /// From here to half the sample rate harmonics fade out, which keeps that ringing short.
 const FADE_FROM_HZ: f32 = 10_000.0;
-/// About 94 Hz: as few bins as give no ripple above.
-const FULL_FROM_BIN: usize = 4;
+/// Pole of the filter that takes away the mean which a train of pulses has: corner at 19 Hz.
+const MEAN_POLE: f32 = 0.995;
+/// Below this the filter's memory is let go, before it turns denormal.
+const FORGOTTEN: f32 = 1e-15;
 /// F0 above this would put pulses closer than the phase counter can part.
 const MAX_F0_HZ: f32 = 2000.0;
 
@@ -74,6 +76,9 @@ pub struct Vocoder {
     noise: [f32; HOP],
     /// What earlier hops still have to say, the coming hop first.
     tail: Vec<f32>,
+    /// The last sample into and out of the filter that removes the mean.
+    mean_in: f32,
+    mean_out: f32,
     scratch: Vec<Complex<f32>>,
 }
 
@@ -104,6 +109,8 @@ impl Vocoder {
             time: vec![0.0; FFT],
             noise: [0.0; HOP],
             tail: vec![0.0; FFT],
+            mean_in: 0.0,
+            mean_out: 0.0,
             scratch: vec![Complex::new(0.0, 0.0); scratch],
             forward,
             inverse,
@@ -136,6 +143,8 @@ impl Vocoder {
             filter.fill(Complex::new(0.0, 0.0));
         }
         self.tail.fill(0.0);
+        self.mean_in = 0.0;
+        self.mean_out = 0.0;
     }
 
     fn hop(&mut self, frame: &[f32], out: &mut [f32]) {
@@ -241,7 +250,12 @@ impl Vocoder {
         for (tail, x) in self.tail.iter_mut().zip(&self.time) {
             *tail += x * scale;
         }
-        out.copy_from_slice(&self.tail[..HOP]);
+        for (y, &x) in out.iter_mut().zip(&self.tail[..HOP]) {
+            let flat = x - self.mean_in + MEAN_POLE * self.mean_out;
+            self.mean_in = x;
+            self.mean_out = if flat.abs() < FORGOTTEN { 0.0 } else { flat };
+            *y = self.mean_out;
+        }
         self.tail.copy_within(HOP.., 0);
         self.tail[FFT - HOP..].fill(0.0);
     }
@@ -260,12 +274,8 @@ fn between_bands() -> Vec<Between> {
     (0..BINS).map(at).collect()
 }
 
-/// 0 at 0 Hz (a train of pulses has a mean, which nobody should get), 1 from `FULL_FROM_BIN` up to
-/// `FADE_FROM_HZ`, then half a cosine down to 0 at half the sample rate.
+/// 1 up to `FADE_FROM_HZ`, then half a cosine down to 0 at half the sample rate.
 fn fade_at(bin: usize) -> f32 {
-    if bin < FULL_FROM_BIN {
-        return 0.5 - 0.5 * (core::f32::consts::PI * bin as f32 / FULL_FROM_BIN as f32).cos();
-    }
     let hz = bin as f32 * RATE as f32 / FFT as f32;
     let part = ((hz - FADE_FROM_HZ) / (RATE as f32 / 2.0 - FADE_FROM_HZ)).clamp(0.0, 1.0);
     0.5 + 0.5 * (core::f32::consts::PI * part).cos()

@@ -37,11 +37,11 @@ fn rms(x: &[f32]) -> f64 {
 fn a_flat_envelope_gives_harmonics_of_equal_amplitude_at_multiples_of_f0() {
     let y = run(&mut Vocoder::new(1), &frame(200.0, -3.0, SILENT).repeat(200));
     let x = &y[24_000..];
-    // 0.7 dB for what the fade at 0 Hz takes from the lowest harmonics. Unit power in 120-sample periods: pulses of sqrt(120), each harmonic 2 sqrt(120) / 120.
+    // Unit power in 120-sample periods: pulses of sqrt(120), each harmonic 2 sqrt(120) / 120.
     let wanted = 2.0 / 120f64.sqrt() * (-3f64).exp();
     for h in [1, 2, 7, 30, 49] {
         let got = amplitude(x, 200.0 * f64::from(h));
-        assert!((20.0 * (got / wanted).log10()).abs() < 0.7, "harmonic {h}: {got} {wanted}");
+        assert!((20.0 * (got / wanted).log10()).abs() < 0.1, "harmonic {h}: {got} {wanted}");
         let between = amplitude(x, 200.0 * f64::from(h) + 100.0);
         // What of the ringing before a pulse is longer than the delay; -46 dB.
         assert!(between < 5e-3 * wanted, "between harmonics {h} and the next: {between}");
