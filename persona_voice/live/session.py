@@ -81,9 +81,12 @@ class Session:
         self._clock = 0  # of the device: moved by its callback alone
         self._done = 0  # up to here the worker has taken input
         self._failed = False
-        # Each key is counted by one thread alone: those of the callback, those of the worker.
-        self._callback_faults: Counter[str] = Counter()
-        self._worker_faults: Counter[str] = Counter()
+        # Each count is moved by one thread alone. All keys are there from the start: one that
+        # came while `status` goes through them would be an error.
+        self._callback_faults = dict.fromkeys(("input_overrun", "output_underrun"), 0)
+        self._worker_faults = dict.fromkeys(
+            ("input_overrun", "late", "non_finite", "stream_failed"), 0
+        )
         self._stop = threading.Event()
         self._worker = threading.Thread(target=self._run, name="persona-voice", daemon=True)
 
@@ -114,7 +117,7 @@ class Session:
         """DeviceError ``device_failed`` if the device has stopped by itself."""
         self._device.check()
         of, rate = self._stream.status, self._device.sample_rate
-        faults = Counter(of.faults) + self._callback_faults + self._worker_faults
+        faults = Counter(of.faults) + Counter(self._callback_faults) + Counter(self._worker_faults)
         return SessionStatus(
             stream=of,
             seconds=self._clock / rate,

@@ -4,8 +4,12 @@ The double for the stream gives the dry input back, late by its latency: whateve
 heard would be, and every sample's place can be checked.
 """
 
+import sys
 import threading
 from collections import Counter
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,6 +28,7 @@ HEADROOM_MS = 20
 HEADROOM = BLOCK + RATE * HEADROOM_MS // 1000
 # A seam's fall and rise, in samples.
 SEAM = 240
+TraceFunction = Callable[[FrameType, str, Any], Any]
 
 
 class Dry:
@@ -226,6 +231,26 @@ def test_a_converter_that_fails_leaves_silence_and_not_the_speaker() -> None:
     assert session.status.faults == {"converter_failed": 1}
     after = device.loudspeaker[-10 * BLOCK :]
     assert np.abs(after).max() < 1e-4
+
+
+@pytest.mark.parametrize("step", range(60))
+def test_a_fault_that_comes_while_the_status_is_read_is_no_error(step: int) -> None:
+    device, session, _ = start()
+    device.turn(overrun=True)  # one kind of fault has been; the first of the other is to come
+    steps = iter(range(step))
+
+    def trace(_frame: FrameType, _event: str, _argument: object) -> TraceFunction:
+        """Stands for the driver's thread, which comes between any two lines of the reader."""
+        if next(steps, None) is None:
+            device.turn(underrun=True)
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        assert session.status.faults["input_overrun"] == 1
+    finally:
+        sys.settrace(before)
 
 
 def test_a_device_that_stops_by_itself_is_an_error_with_a_code() -> None:
