@@ -28,8 +28,9 @@ Samples = npt.NDArray[np.float32]
 RING_MS = 500
 # The worker looks for new input this often: a fifth of the usual block.
 LOOK_MS = 2
-# Input is worked on in pieces of this at most, so that a backlog does not come out all at once.
-PIECE_MS = 20
+# Input is worked on in pieces of this at most. The converter's cost is for the most part by the call
+# and not by the hop, so that a worker that is behind catches up the faster the longer they are.
+PIECE_MS = 100
 
 
 class Stream(Protocol):
