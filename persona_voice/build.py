@@ -57,7 +57,9 @@ def open_stream(
     PersonaFileError, WeightsError
     """
     if mode not in MODES:
-        raise SettingError(f"mode must be one of {', '.join(MODES)}, got {mode!r}", code="unknown_mode")
+        raise SettingError(
+            f"mode must be one of {', '.join(MODES)}, got {mode!r}", code="unknown_mode"
+        )
     if isinstance(persona, str):
         persona = load_persona(persona)
     try:
@@ -102,7 +104,9 @@ def convert(
     """
     if isinstance(source, np.ndarray):
         if sample_rate is None:
-            raise SettingError("samples must come with their sample_rate in Hz", code="no_sample_rate")
+            raise SettingError(
+                "samples must come with their sample_rate in Hz", code="no_sample_rate"
+            )
         if not np.isfinite(source).all():
             raise StreamError("samples must be finite, got NaN or infinity", code="non_finite")
         stream = open_stream(persona, sample_rate, mode, weights=weights)

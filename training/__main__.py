@@ -19,7 +19,9 @@ DEFAULT_CACHE = Path.home() / ".cache" / "persona-voice"
 
 
 def run(*words: object) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", *map(str, words)], env=os.environ | {"OMP_NUM_THREADS": "1"})
+    return subprocess.Popen(
+        [sys.executable, "-m", *map(str, words)], env=os.environ | {"OMP_NUM_THREADS": "1"}
+    )
 
 
 def wait(processes: list[subprocess.Popen[bytes]]) -> None:
@@ -29,12 +31,16 @@ def wait(processes: list[subprocess.Popen[bytes]]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)
     parser.add_argument("--run", default="first")
     parser.add_argument("--pairs", type=int, default=600)
     parser.add_argument("--steps", type=int, default=6500)
-    parser.add_argument("--out", type=Path, default=Path("persona_voice/assets/weights/converter.safetensors"))
+    parser.add_argument(
+        "--out", type=Path, default=Path("persona_voice/assets/weights/converter.safetensors")
+    )
     options = parser.parse_args()
     cache, cores = options.cache, os.cpu_count() or 1
     models = cache / "models"

@@ -15,7 +15,13 @@ from training.synthesis import HOP, RATE, pulses
 
 # Feature frame k ends at sample (k + 1) * HOP and stands for the middle of its 768 samples.
 FRAME_CENTRE = 0.6  # hops before the frame's index: (k + 1) * 240 - 384 = 240 * (k - 0.6)
-ENGINE_WEIGHT = {"kokoro": 1.2, "kokoro+world": 1.2, "target+world": 0.6, "espeak-ng": 0.9, "flite": 0.9}
+ENGINE_WEIGHT = {
+    "kokoro": 1.2,
+    "kokoro+world": 1.2,
+    "target+world": 0.6,
+    "espeak-ng": 0.9,
+    "flite": 0.9,
+}
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,9 @@ class Pairs:
         files = [file for file in sorted((cache / "pairs").glob("*.npz")) if file.stem in known]
         files = files[hold_out:]
         if not files:
-            raise SystemExit(f"no pairs in {cache}; run training.pairs and training.envelopes first")
+            raise SystemExit(
+                f"no pairs in {cache}; run training.pairs and training.envelopes first"
+            )
         self.items = [self.load(file) for file in files]
         weight = np.array([len(item["target"]) for item in self.items], float)
         self.weight = weight / weight.sum()
@@ -185,7 +193,13 @@ class Crops(torch.utils.data.IterableDataset):
     """Batches without end; batch ``n`` depends on the seed and ``n`` alone."""
 
     def __init__(
-        self, pairs: Pairs, config: CropConfig, batch: int, seed: int, start: int, heads: dict[str, int]
+        self,
+        pairs: Pairs,
+        config: CropConfig,
+        batch: int,
+        seed: int,
+        start: int,
+        heads: dict[str, int],
     ) -> None:
         self.pairs, self.config, self.batch = pairs, config, batch
         self.seed, self.start, self.heads = seed, start, heads
@@ -198,9 +212,14 @@ class Crops(torch.utils.data.IterableDataset):
         while True:
             rng = np.random.default_rng([self.seed, step])
             mode = "studio" if step % 4 == 3 else "live"
-            crops = [crop(rng, self.pairs, self.config, self.heads[mode]) for _ in range(self.batch)]
+            crops = [
+                crop(rng, self.pairs, self.config, self.heads[mode]) for _ in range(self.batch)
+            ]
             yield (
                 mode,
-                *(torch.from_numpy(np.stack([getattr(c, name) for c in crops])) for name in ("mel", "envelopes", "target", "pulse")),
+                *(
+                    torch.from_numpy(np.stack([getattr(c, name) for c in crops]))
+                    for name in ("mel", "envelopes", "target", "pulse")
+                ),
             )
             step += stride

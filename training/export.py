@@ -1,6 +1,6 @@
 """Writes a run's averaged weights as the persona's: fp16 safetensors.
 
-    python -m training.export --cache DIR --run NAME OUT.safetensors
+python -m training.export --cache DIR --run NAME OUT.safetensors
 """
 
 import argparse
@@ -22,7 +22,9 @@ def export(checkpoint: Path, out: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--run", default="first")
     parser.add_argument("out", type=Path)

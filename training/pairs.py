@@ -38,10 +38,51 @@ HELD_OUT_KOKORO = ("am_michael", "bf_isabella", "af_nova", "bm_lewis")
 HELD_OUT_ESPEAK = ("f4", "m5", "klatt3", "Annie", "Mike")
 HELD_OUT_FLITE = ("rms", "kal")
 ESPEAK_VARIANTS = (
-    "", "f1", "f2", "f3", "f5", "m1", "m2", "m3", "m4", "m6", "m7", "m8", "klatt", "klatt2",
-    "klatt4", "Alex", "Alicia", "Andrea", "Andy", "belinda", "linda", "Lee", "steph", "john",
-    "adam", "aunty", "boris", "Diogo", "ed", "grandma", "Hugo", "ian", "Marco", "max", "Michael",
-    "Nguyen", "paul", "quincy", "rob", "shelby", "travis", "victor", "zac", "croak", "whisperf",
+    "",
+    "f1",
+    "f2",
+    "f3",
+    "f5",
+    "m1",
+    "m2",
+    "m3",
+    "m4",
+    "m6",
+    "m7",
+    "m8",
+    "klatt",
+    "klatt2",
+    "klatt4",
+    "Alex",
+    "Alicia",
+    "Andrea",
+    "Andy",
+    "belinda",
+    "linda",
+    "Lee",
+    "steph",
+    "john",
+    "adam",
+    "aunty",
+    "boris",
+    "Diogo",
+    "ed",
+    "grandma",
+    "Hugo",
+    "ian",
+    "Marco",
+    "max",
+    "Michael",
+    "Nguyen",
+    "paul",
+    "quincy",
+    "rob",
+    "shelby",
+    "travis",
+    "victor",
+    "zac",
+    "croak",
+    "whisperf",
 )
 ESPEAK_ENGLISH = ("en-us", "en-us", "en", "en-gb-x-rp", "en-gb-scotland", "en-029", "en-us-nyc")
 FLITE_VOICES = ("kal16", "awb", "slt")
@@ -154,7 +195,9 @@ def warp(samples: np.ndarray, semitones: float, tract: float) -> np.ndarray:
 def harvest(samples: np.ndarray) -> np.ndarray:
     import pyworld
 
-    f0, _ = pyworld.harvest(samples.astype(np.float64), RATE, f0_floor=60, f0_ceil=700, frame_period=10.0)
+    f0, _ = pyworld.harvest(
+        samples.astype(np.float64), RATE, f0_floor=60, f0_ceil=700, frame_period=10.0
+    )
     return f0.astype(np.float32)
 
 
@@ -194,7 +237,13 @@ def make(i: int, kokoro: Kokoro, espeak: Espeak) -> dict[str, np.ndarray]:
 
     def warped(base: np.ndarray, kind: dict[str, object], down: float) -> None:
         semitones, tract = float(rng.uniform(down, 4)), float(np.exp(rng.normal(0, 0.09)))
-        sources.append((kind | {"semitones": semitones, "tract": tract}, warp(base, semitones, tract), identity))
+        sources.append(
+            (
+                kind | {"semitones": semitones, "tract": tract},
+                warp(base, semitones, tract),
+                identity,
+            )
+        )
 
     if rng.random() < 0.75:
         timbre_name, timbre = random_timbre(rng, kokoro)
@@ -242,7 +291,9 @@ def to_int16(samples: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--models", type=Path, required=True)
     parser.add_argument("--voices", type=Path, required=True)
@@ -265,7 +316,10 @@ def main() -> None:
         part.rename(file)
         seconds += len(arrays["target"]) / RATE
         pace = seconds / (time.monotonic() - started)
-        print(f"pair {i + 1}/{options.count}: {seconds / 60:.1f} min made, {pace:.2f} x real time", flush=True)
+        print(
+            f"pair {i + 1}/{options.count}: {seconds / 60:.1f} min made, {pace:.2f} x real time",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

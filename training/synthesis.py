@@ -24,9 +24,7 @@ def band_to_bin() -> Tensor:
     f = np.arange(BINS) * RATE / FFT
     centres = band_centres_hz()
     eye = np.eye(BANDS)
-    return torch.tensor(
-        np.stack([np.interp(f, centres, row) for row in eye]), dtype=torch.float32
-    )
+    return torch.tensor(np.stack([np.interp(f, centres, row) for row in eye]), dtype=torch.float32)
 
 
 def pulses(f0: np.ndarray, start: float) -> np.ndarray:
@@ -74,7 +72,7 @@ class Synthesis(torch.nn.Module):
         return torch.exp(torch.fft.rfft(folded, n=FFT))
 
     def split(self, excitation: Tensor) -> tuple[Tensor, Tensor]:
-        """``[B, hops * HOP]`` to the spectra of each hop, falling and rising: ``[B, hops, 513]``."""
+        """``[B, hops * HOP]`` to each hop's spectra, falling and rising: ``[B, hops, 513]``."""
         hops = excitation.unflatten(1, (-1, HOP))
         return (
             torch.fft.rfft(hops * (1 - self.rise), n=FFT),
@@ -82,7 +80,7 @@ class Synthesis(torch.nn.Module):
         )
 
     def forward(self, envelopes: Tensor, pulse: Tensor, noise: Tensor) -> Tensor:
-        """``[B, T, 2, 80]`` at T moments and excitations ``[B, (T-1) * HOP]`` to as many samples."""
+        """``[B, T, 2, 80]`` at T moments, excitations ``[B, (T-1) * HOP]``; as many samples."""
         filters = self.minimum_phase(envelopes)
         spectrum: Tensor | float = 0.0
         for part, (excitation, gain) in enumerate(((pulse, self.fade), (noise, 1.0))):

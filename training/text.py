@@ -1,11 +1,11 @@
 """Sentences to speak, and the phonemes Kokoro reads: seeded, without a text corpus.
 
-Words are drawn from ``wordfreq`` lists with flattened frequencies, so that rare sounds and rare sound
-sequences come up; the sense does not matter to a converter, which hears 10 ms at a time.
+Words are drawn from ``wordfreq`` lists with flattened frequencies, so that rare sounds and rare
+sequences of them come up; the sense does not matter to a converter, which hears 10 ms at a time.
 """
 
 import re
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 
@@ -23,13 +23,26 @@ ENDINGS = (".", ".", ".", ".", "?", "!")
 
 # espeak-ng IPA to the phoneme set of Kokoro; longer keys first
 KOKORO_SPELLING = (
-    ("\u200d", ""), ("͡", ""), ("ː", ""), ("ˑ", ""), ("\n", ", "),
-    ("tʃ", "ʧ"), ("dʒ", "ʤ"), ("eɪ", "A"), ("aɪ", "I"), ("aʊ", "W"), ("ɔɪ", "Y"),
-    ("oʊ", "O"), ("əʊ", "Q"), ("ɚ", "əɹ"), ("r", "ɹ"), ("ɐ", "ə"),
+    ("\u200d", ""),
+    ("͡", ""),
+    ("ː", ""),
+    ("ˑ", ""),
+    ("\n", ", "),
+    ("tʃ", "ʧ"),
+    ("dʒ", "ʤ"),
+    ("eɪ", "A"),
+    ("aɪ", "I"),
+    ("aʊ", "W"),
+    ("ɔɪ", "Y"),
+    ("oʊ", "O"),
+    ("əʊ", "Q"),
+    ("ɚ", "əɹ"),
+    ("r", "ɹ"),
+    ("ɐ", "ə"),
 )
 
 
-@lru_cache(maxsize=None)
+@cache
 def vocabulary(language: str) -> tuple[list[str], np.ndarray]:
     """The commonest words of a language and their probabilities, frequency to the power 0.4."""
     import wordfreq

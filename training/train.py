@@ -59,7 +59,9 @@ def envelope_loss(got: Tensor, wanted: Tensor) -> Tensor:
 
 def spectrogram(x: Tensor, size: int) -> Tensor:
     window = torch.hann_window(size, device=x.device)
-    s = torch.stft(x, size, size // 4, window=window / window.sum(), center=True, return_complex=True)
+    s = torch.stft(
+        x, size, size // 4, window=window / window.sum(), center=True, return_complex=True
+    )
     return (s.real**2 + s.imag**2 + 1e-12).sqrt()
 
 
@@ -108,7 +110,9 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=options.rate, betas=(0.9, 0.99), weight_decay=0.01
         )
-        self.critic_optimizer = torch.optim.AdamW(self.critic.parameters(), lr=4e-4, betas=(0.5, 0.9))
+        self.critic_optimizer = torch.optim.AdamW(
+            self.critic.parameters(), lr=4e-4, betas=(0.5, 0.9)
+        )
         self.step = 0
         self.file = options.cache / "runs" / f"{options.run}.pt"
         self.file.parent.mkdir(parents=True, exist_ok=True)
@@ -138,7 +142,9 @@ class Trainer:
         cosine = 0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * done))
         return float(self.options.rate * min(self.step / 200, 1.0) * cosine)
 
-    def train_step(self, mode: str, batch: tuple[Tensor, ...], crop: CropConfig) -> dict[str, float]:
+    def train_step(
+        self, mode: str, batch: tuple[Tensor, ...], crop: CropConfig
+    ) -> dict[str, float]:
         mel, wanted, target, pulse = batch
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate()
@@ -162,7 +168,9 @@ class Trainer:
         self.optimizer.step()
         keep = min(0.998, 1 - 1 / (self.step + 10))
         with torch.no_grad():
-            for slow, fast in zip(self.average.parameters(), self.network.parameters(), strict=True):
+            for slow, fast in zip(
+                self.average.parameters(), self.network.parameters(), strict=True
+            ):
                 slow.lerp_(fast, 1 - keep)
         self.step += 1
         return said
@@ -189,7 +197,10 @@ class Trainer:
         heads = {"live": self.config.live_lookahead, "studio": self.config.studio_lookahead}
         crops = Crops(pairs, crop, options.batch, SEED, self.step, heads)
         loader = torch.utils.data.DataLoader(
-            crops, batch_size=None, num_workers=options.workers, prefetch_factor=4 if options.workers else None
+            crops,
+            batch_size=None,
+            num_workers=options.workers,
+            prefetch_factor=4 if options.workers else None,
         )
         started, first = time.monotonic(), self.step
         heard: dict[str, list[float]] = {}
@@ -203,7 +214,10 @@ class Trainer:
                 pace = (self.step - first) / (time.monotonic() - started)
                 means = ", ".join(f"{name} {sum(v) / len(v):.4f}" for name, v in heard.items())
                 left = (options.steps - self.step) / pace / 60
-                print(f"step {self.step}/{options.steps}: {means}; {pace:.2f} steps/s, {left:.0f} min left", flush=True)
+                print(
+                    f"step {self.step}/{options.steps}: {means}; {pace:.2f}/s, {left:.0f} min left",
+                    flush=True,
+                )
                 heard.clear()
             if self.step % 250 == 0:
                 self.save()
@@ -211,7 +225,9 @@ class Trainer:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--run", default="first")
     parser.add_argument("--steps", type=int, default=9000)

@@ -1,6 +1,9 @@
 """Sound files: read in blocks of mono float32, written whole or not at all."""
 
+import contextlib
 import os
+import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +20,8 @@ Samples = npt.NDArray[np.float32]
 MIN_RATE, MAX_RATE = 8_000, 192_000
 MAX_CHANNELS = 8
 BLOCK_SECONDS = 1.0
+# The others that libsndfile writes change the rate or the length, or need to be told more.
+WRITTEN = ("wav", "flac", "ogg", "mp3", "aiff", "au", "caf", "w64", "rf64")
 
 
 class SoundReader:
@@ -25,16 +30,15 @@ class SoundReader:
     Raises
     ------
     AudioFileError
-        ``no_file``, ``not_audio``, ``empty_file``, ``rate_out_of_range``, ``too_many_channels``, and
-        while reading ``non_finite`` or ``damaged_file``.
+        ``no_file``, ``cannot_read``, ``not_audio``, ``empty_file``, ``rate_out_of_range``,
+        ``too_many_channels``, and while reading ``non_finite`` or ``damaged_file``.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if not path.exists():
-            raise AudioFileError(f"no file {path}", code="no_file")
+        _refuse_unreadable(path)
         try:
-            self._file = soundfile.SoundFile(str(path))
+            self._file = soundfile.SoundFile(_for_libsndfile(path))
         except (soundfile.LibsndfileError, OSError, TypeError) as error:
             message = f"{path} must be a sound file that libsndfile reads: {_reason(error)}"
             raise AudioFileError(message, code="not_audio") from error
@@ -49,13 +53,16 @@ class SoundReader:
     def _check(self) -> None:
         rate, channels = self._file.samplerate, self._file.channels
         if not MIN_RATE <= rate <= MAX_RATE:
-            message = f"{self.path}: the sample rate must lie in {MIN_RATE}..={MAX_RATE} Hz, got {rate}"
+            message = (
+                f"{self.path}: the sample rate must lie in {MIN_RATE}..={MAX_RATE} Hz, got {rate}"
+            )
             raise AudioFileError(message, code="rate_out_of_range")
         if channels > MAX_CHANNELS:
             message = f"{self.path} must have at most {MAX_CHANNELS} channels, got {channels}"
             raise AudioFileError(message, code="too_many_channels")
         if self._file.frames == 0:
-            raise AudioFileError(f"{self.path} must hold at least one sample, got none", code="empty_file")
+            message = f"{self.path} must hold at least one sample, got none"
+            raise AudioFileError(message, code="empty_file")
 
     def __enter__(self) -> Self:
         return self
@@ -75,20 +82,37 @@ class SoundReader:
                 raise AudioFileError(message, code="damaged_file") from error
             if not len(block):
                 return
-            mono = np.ascontiguousarray(block.mean(axis=1, dtype=np.float32))
-            if not (finite := np.isfinite(mono)).all():
+            if not (finite := np.isfinite(block).all(axis=1)).all():
                 at = (done + int(np.argmin(finite))) / self.sample_rate
-                message = f"{self.path} must hold finite samples only, got NaN or infinity at {at:.3f} s"
+                message = (
+                    f"{self.path} must hold finite samples only, got NaN or infinity at {at:.3f} s"
+                )
                 raise AudioFileError(message, code="non_finite", seconds=at)
-            done += len(mono)
-            yield mono
+            done += len(block)
+            # In float64, since the sum of two of the largest float32 is not one.
+            yield block.mean(axis=1, dtype=np.float64).astype(np.float32)
+
+
+def _refuse_unreadable(path: Path) -> None:
+    """What libsndfile calls a system error, by its name."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise AudioFileError(f"no file {path}", code="no_file") from error
+    except OSError as error:
+        message = f"{path} cannot be read: {_reason(error)}"
+        raise AudioFileError(message, code="cannot_read") from error
+    if stat.S_ISDIR(mode):
+        raise AudioFileError(f"{path} must be a sound file, got a folder", code="not_audio")
+    if not os.access(path, os.R_OK):
+        raise AudioFileError(f"{path} cannot be read: Permission denied", code="cannot_read")
 
 
 class SoundWriter:
     """A sound file that appears under its name only when it is whole. A context manager.
 
-    The format follows the name's ending (wav, flac, ogg, mp3, aiff, …). Until the end the sound lies
-    in a file beside it, which goes when anything fails.
+    The format follows the name's ending, one of `WRITTEN`. Until the end the sound lies in a file
+    beside it, which goes when anything fails.
 
     Raises
     ------
@@ -98,18 +122,28 @@ class SoundWriter:
 
     def __init__(self, path: Path, sample_rate: int) -> None:
         self.path, self._written = path, 0
-        ending = path.suffix.lstrip(".").upper()
-        kind = {"OGA": "OGG", "AIF": "AIFF"}.get(ending, ending)
-        if kind not in soundfile.available_formats():
-            message = f"{path} must end in a format that libsndfile writes (wav, flac, ogg, mp3), got .{ending.lower()}"
-            raise AudioFileError(message, code="unknown_format")
-        self._part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        kind = _format(path)
+        # Short enough for any name, and not that of another thread that writes the same file.
+        self._part = path.with_name(f".{path.name[:50]}.{os.getpid()}-{secrets.token_hex(4)}.part")
         self._end = 2**31 if kind in {"WAV", "AIFF"} else None
         try:
-            self._file = soundfile.SoundFile(str(self._part), "w", sample_rate, 1, format=kind)
+            if path.is_dir():
+                raise self._failure("it is a folder")
+            # Made here, since libsndfile does not say why it cannot.
+            os.close(os.open(self._part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+            name = _for_libsndfile(self._part)
+            self._file = soundfile.SoundFile(name, "w", sample_rate, 1, format=kind)
+        except FileNotFoundError as error:
+            raise self._failure(f"there is no folder {path.parent}") from error
+        except AudioFileError:
+            raise
         except (soundfile.LibsndfileError, OSError, ValueError) as error:
-            self._part.unlink(missing_ok=True)
+            self._remove_part()
             raise self._failure(_reason(error)) from error
+
+    def _remove_part(self) -> None:
+        with contextlib.suppress(OSError):
+            self._part.unlink()
 
     def _failure(self, reason: str) -> AudioFileError:
         return AudioFileError(f"{self.path} cannot be written: {reason}", code="cannot_write")
@@ -126,10 +160,12 @@ class SoundWriter:
 
     def _why_short(self, error: Exception) -> str:
         """libsndfile says no more than that a write came up short; the disk can say why."""
+        if not isinstance(error, AssertionError) and _reason(error) != "System error":
+            return _reason(error)
         free = os.statvfs(self._part.parent)
         if free.f_bavail * free.f_frsize < 2**20:
             return "the disk is full"
-        return _reason(error)
+        return "no room for more: a full disk, or a limit on the size of files"
 
     def __enter__(self) -> Self:
         return self
@@ -144,22 +180,48 @@ class SoundWriter:
             self._file.close()
             if kind is None:
                 self._finish()
+        except AudioFileError:
+            raise
         except (soundfile.LibsndfileError, OSError) as failure:
-            raise self._failure(_reason(failure)) from failure
+            if kind is None:  # or else what went wrong first is what is told
+                raise self._failure(_reason(failure)) from failure
         finally:
-            self._part.unlink(missing_ok=True)
+            self._remove_part()
 
     def _finish(self) -> None:
         """Renames the part, once it is on the disk in full: a full disk may show only now."""
-        with self._part.open("rb") as file:
+        with self._part.open("r+b") as file:
             os.fsync(file.fileno())
         # Lossy formats pad; none may be shorter.
-        if soundfile.info(str(self._part)).frames < self._written:
+        if soundfile.info(_for_libsndfile(self._part)).frames < self._written:
             raise self._failure("the disk is full")
         self._part.replace(self.path)
 
 
+def _format(path: Path) -> str:
+    """libsndfile's name for what the file's ending asks for."""
+    ending = path.suffix.lstrip(".").lower()
+    kind = {"oga": "ogg", "aif": "aiff"}.get(ending, ending)
+    # An old libsndfile writes no mp3.
+    known = [name for name in WRITTEN if name.upper() in soundfile.available_formats()]
+    if kind not in known:
+        got = f".{ending}" if ending else "none"
+        message = f"{path} must end in a format that is written ({', '.join(known)}), got {got}"
+        raise AudioFileError(message, code="unknown_format")
+    return kind.upper()
+
+
+def _for_libsndfile(path: Path) -> str | bytes:
+    """Names of files are bytes where the system says so: not every one is UTF-8."""
+    return os.fsencode(path) if os.name == "posix" else str(path)
+
+
 def _reason(error: Exception) -> str:
-    """The first sentence of a library's complaint, in one line."""
-    text = getattr(error, "error_string", None) or str(error) or type(error).__name__
-    return text.splitlines()[0].strip().rstrip(".")
+    """The first sentence of a complaint, in one line."""
+    text = (
+        getattr(error, "error_string", None)
+        or getattr(error, "strerror", None)
+        or str(error)
+        or type(error).__name__
+    )
+    return text.splitlines()[0].removeprefix("Error : ").strip().rstrip(".")

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -17,19 +17,37 @@ from persona_voice.errors import SettingError, StreamError
 from persona_voice.path.offline import converted
 from persona_voice.path.stream import VoiceStream
 
-RAW = {"s16": np.dtype("<i2"), "f32": np.dtype("<f4")}
+RAW: dict[str, np.dtype[Any]] = {"s16": np.dtype("<i2"), "f32": np.dtype("<f4")}
 BAR = 40
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("input", metavar="IN", help="a sound file, or - for raw mono samples on standard input")
-    parser.add_argument("output", metavar="OUT", help="a sound file, or - for raw mono samples on standard output")
+    parser.add_argument(
+        "input", metavar="IN", help="a sound file, or - for raw mono samples on standard input"
+    )
+    parser.add_argument(
+        "output", metavar="OUT", help="a sound file, or - for raw mono samples on standard output"
+    )
     parser.add_argument("--persona", default="samantha", metavar="NAME")
-    parser.add_argument("--mode", choices=MODES, default="studio", help="look-ahead (default: studio)")
-    parser.add_argument("--block-ms", type=float, default=1000.0, metavar="N", help="milliseconds handed over at once (default: 1000)")
-    parser.add_argument("--rate", type=int, default=24_000, metavar="HZ", help="of raw samples (default: 24000)")
-    parser.add_argument("--format", choices=RAW, default="s16", help="of raw samples (default: s16)")
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="other weights than the persona's")
+    parser.add_argument(
+        "--mode", choices=MODES, default="studio", help="look-ahead (default: studio)"
+    )
+    parser.add_argument(
+        "--block-ms",
+        type=float,
+        default=1000.0,
+        metavar="N",
+        help="milliseconds handed over at once (default: 1000)",
+    )
+    parser.add_argument(
+        "--rate", type=int, default=24_000, metavar="HZ", help="of raw samples (default: 24000)"
+    )
+    parser.add_argument(
+        "--format", choices=RAW, default="s16", help="of raw samples (default: s16)"
+    )
+    parser.add_argument(
+        "--weights", type=Path, metavar="FILE", help="other weights than the persona's"
+    )
     parser.add_argument("--json", action="store_true", help="print what was done as JSON")
 
 
@@ -46,21 +64,22 @@ def run(options: argparse.Namespace) -> int:
         else:
             reader = stack.enter_context(SoundReader(Path(options.input)))
             rate, total, blocks = reader.sample_rate, reader.num_samples, reader.blocks(seconds)
+        faults: dict[str, int] = {}
         stream = open_stream(options.persona, rate, options.mode, weights=options.weights)
         if options.output == "-":
-            done = to_pipe(stream, blocks, sys.stdout.buffer, RAW[options.format])
+            done = to_pipe(heard(stream, blocks, faults), sys.stdout.buffer, RAW[options.format])
         else:
             writer = stack.enter_context(SoundWriter(Path(options.output), rate))
             done = 0
-            for block in converted(stream, blocks):
+            for block in heard(stream, blocks, faults):
                 writer.write(block)
                 done += len(block)
                 show_progress(done, total, rate)
-    report(options, stream, done, time.monotonic() - started, time.process_time() - cpu)
+    report(options, stream, faults, done, time.monotonic() - started, time.process_time() - cpu)
     return 0
 
 
-def raw_blocks(pipe: BinaryIO, rate: int, seconds: float, kind: np.dtype) -> Iterator[Samples]:  # type: ignore[type-arg]
+def raw_blocks(pipe: BinaryIO, rate: int, seconds: float, kind: np.dtype[Any]) -> Iterator[Samples]:
     size = max(1, round(seconds * rate)) * kind.itemsize
     while data := pipe.read(size):
         if len(data) % kind.itemsize:
@@ -70,9 +89,18 @@ def raw_blocks(pipe: BinaryIO, rate: int, seconds: float, kind: np.dtype) -> Ite
         yield samples.astype(np.float32) / np.float32(32768 if kind.kind == "i" else 1)
 
 
-def to_pipe(stream: VoiceStream, blocks: Iterator[Samples], pipe: BinaryIO, kind: np.dtype) -> int:  # type: ignore[type-arg]
-    done = 0
+def heard(
+    stream: VoiceStream, blocks: Iterator[Samples], faults: dict[str, int]
+) -> Iterator[Samples]:
+    """The converted blocks; ``faults`` keeps what the stream forgets at its end."""
     for block in converted(stream, blocks):
+        faults.update(stream.status.faults)
+        yield block
+
+
+def to_pipe(blocks: Iterator[Samples], pipe: BinaryIO, kind: np.dtype[Any]) -> int:
+    done = 0
+    for block in blocks:
         scaled = np.round(np.clip(block, -1, 1) * 32767) if kind.kind == "i" else block
         pipe.write(scaled.astype(kind).tobytes())
         pipe.flush()
@@ -87,10 +115,22 @@ def show_progress(done: int, total: int | None, rate: int) -> None:
     part = done / total
     bar = "#" * int(part * BAR)
     end = "\n" if done >= total else ""
-    print(f"\r[{bar:<{BAR}}] {part:4.0%} of {total / rate:.0f} s", end=end, file=sys.stderr, flush=True)
+    print(
+        f"\r[{bar:<{BAR}}] {part:4.0%} of {total / rate:.0f} s",
+        end=end,
+        file=sys.stderr,
+        flush=True,
+    )
 
 
-def report(options: argparse.Namespace, stream: VoiceStream, samples: int, wall: float, cpu: float) -> None:
+def report(
+    options: argparse.Namespace,
+    stream: VoiceStream,
+    faults: dict[str, int],
+    samples: int,
+    wall: float,
+    cpu: float,
+) -> None:
     seconds = samples / stream.sample_rate
     facts = {
         "input": options.input,
@@ -103,7 +143,7 @@ def report(options: argparse.Namespace, stream: VoiceStream, samples: int, wall:
         "latency_ms": round(1000 * stream.latency_samples / stream.sample_rate, 3),
         "rtf": round(wall / max(seconds, 1e-9), 4),
         "cpu_share": round(cpu / max(seconds, 1e-9), 4),
-        "faults": stream.status.faults,
+        "faults": faults,
     }
     # Standard output may be the sound itself.
     out = sys.stderr if options.output == "-" else sys.stdout

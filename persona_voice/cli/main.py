@@ -1,10 +1,15 @@
 """``persona-voice``: the commands, and what becomes of errors."""
 
 import argparse
+import contextlib
 import importlib
+import io
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from types import FrameType
 
 from persona_voice.errors import DeviceError, PersonaVoiceError, WeightsError
 
@@ -44,18 +49,55 @@ def exit_code(error: PersonaVoiceError) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else list(arguments)
-    options = parser_for(words).parse_args(words)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a file may have a name that is not UTF-8
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        return int(options.run(options))
+        with _termination_unwinds():
+            options = parser_for(words).parse_args(words)
+            code = int(options.run(options))
+            sys.stdout.flush()  # here, where a full disk still has its exit code
+            return code
     except PersonaVoiceError as error:
-        print(f"persona-voice: {error}", file=sys.stderr)
-        return exit_code(error)
+        return _failed(str(error), exit_code(error))
     except BrokenPipeError:  # whoever read our output has heard enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return ERROR
+    except OSError as error:
+        _drop_output()
+        where = f"{error.filename}: " if error.filename else ""
+        return _failed(f"{where}{error.strerror or error}", ERROR)
     except KeyboardInterrupt:
-        print("persona-voice: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return _failed("interrupted", INTERRUPTED)
+
+
+def _failed(what: str, code: int) -> int:
+    """One line, whatever the names of files hold."""
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in what)
+    print(f"persona-voice: {line}", file=sys.stderr)
+    return code
+
+
+def _drop_output() -> None:
+    """What still waits to be written goes nowhere, so that the exit does not fail over it."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextlib.contextmanager
+def _termination_unwinds() -> Iterator[None]:
+    """Being terminated ends the command from inside, so that unfinished files go with it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, _leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
 
 
 if __name__ == "__main__":

@@ -112,8 +112,8 @@ class ConverterNetwork(nn.Module):
         )
         with torch.no_grad():
             for head in self.heads.values():
-                head.weight.mul_(0.1)
-                head.bias.zero_()
+                for parameter in head.parameters():
+                    parameter.mul_(0.1)
 
     def start(self, batch: int = 1) -> State:
         """The past of a stream that has heard digital silence."""

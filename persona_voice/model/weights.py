@@ -35,7 +35,7 @@ def load_network(file: Path) -> ConverterNetwork:
     try:
         with safe_open(str(file), framework="pt") as opened:
             metadata = opened.metadata() or {}
-            tensors = {name: opened.get_tensor(name).float() for name in opened.keys()}
+            tensors = {name: opened.get_tensor(name).float() for name in opened.keys()}  # noqa: SIM118 (no mapping)
     except (SafetensorError, OSError, ValueError) as error:
         raise WeightsError(
             f"{file} must be a whole safetensors file: {error}", code="weights_damaged"

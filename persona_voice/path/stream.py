@@ -9,7 +9,7 @@ came in. Whatever fails, the output fades to silence within a hop, and a counted
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,9 @@ MIN_RATE, MAX_RATE = 8_000, 192_000
 CEILING_DB = -1.0
 NOISE_SEED = 0x5A3A47A
 SILENCE_DB = -120.0
+# Log-mel below which, in every band, a frame is digital silence: -87 dB. Nobody speaks there, and
+# what the network would make of it is not speech either.
+SILENT_MEL = -20.0
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,10 @@ class VoiceStream:
         ``out_of_range`` for the sample rate.
     """
 
+    _waiting: Samples
+    _surplus: Samples
+    _newest: StreamStatus
+
     def __init__(self, converter: Converter, persona: Persona, sample_rate: int) -> None:
         if not MIN_RATE <= sample_rate <= MAX_RATE:
             raise SettingError(
@@ -95,7 +102,7 @@ class VoiceStream:
 
     @property
     def status(self) -> StreamStatus:
-        return StreamStatus(**self._newest, faults=dict(self._faults))
+        return replace(self._newest, faults=dict(self._faults))
 
     def process(self, block: Samples) -> Samples:
         """Converts a block, float32 ``[samples]``; as many samples come back.
@@ -106,8 +113,14 @@ class VoiceStream:
             ``wrong_array`` for anything but one dimension of float32.
         """
         if not isinstance(block, np.ndarray) or block.dtype != np.float32 or block.ndim != 1:
-            got = f"{block.dtype} of shape {block.shape}" if isinstance(block, np.ndarray) else repr(type(block))
-            raise StreamError(f"a block must be a float32 array of one dimension, got {got}", code="wrong_array")
+            got = (
+                f"{block.dtype} of shape {block.shape}"
+                if isinstance(block, np.ndarray)
+                else repr(type(block))
+            )
+            raise StreamError(
+                f"a block must be a float32 array of one dimension, got {got}", code="wrong_array"
+            )
         inside = self._resample_in.process(self._finite(block))
         frames = self._analyse(inside)
         if len(frames):
@@ -118,7 +131,8 @@ class VoiceStream:
         self._surplus = out[len(block) :]
         if len(block):
             power = float(np.mean(np.square(out[: len(block)], dtype=np.float64)))
-            self._newest["output_db"] = max(10 * np.log10(power + 1e-12), SILENCE_DB)
+            level = max(10 * np.log10(power + 1e-12), SILENCE_DB)
+            self._newest = replace(self._newest, output_db=level)
         return out[: len(block)]
 
     def flush(self) -> Samples:
@@ -140,8 +154,9 @@ class VoiceStream:
         self._state = self._converter.start()
         self._broken = False
         self._faults: Counter[str] = Counter()
-        self._newest: dict[str, float | bool | None] = {}
+        self._newest = StreamStatus()
         self._f0_late = np.full(self._late_hops, self.persona.register_hz, np.float32)
+        self._quiet = np.ones(self._converter.lookahead // _core.HOP, np.bool_)
         self._waiting = np.zeros(_core.HOP, np.float32)
         self._surplus = np.zeros(0, np.float32)
 
@@ -161,13 +176,22 @@ class VoiceStream:
         shaped = np.concatenate([self._f0_late, self._prosody.process(f0)])
         self._f0_late = shaped[len(mel) :]
         voiced = bool(f0[-1, 2] > 0.5)
-        self._newest |= {
-            "input_db": float(level[-1, 0]),
-            "speech": bool(speech[-1, 1] > 0.5),
-            "f0_in_hz": float(f0[-1, 0]) if voiced else None,
-            "f0_out_hz": float(shaped[-1]) if voiced else None,
-        }
+        self._newest = replace(
+            self._newest,
+            input_db=float(level[-1, 0]),
+            speech=bool(speech[-1, 1] > 0.5),
+            f0_in_hz=float(f0[-1, 0]) if voiced else None,
+            f0_out_hz=float(shaped[-1]) if voiced else None,
+        )
         return np.hstack([shaped[: len(mel), None], self._convert(mel)])
+
+    def _silent(self, mel: Frames) -> npt.NDArray[np.bool_]:
+        """For each frame whether the moment its envelope stands for was digital silence, ``[n]``."""
+        quiet = np.concatenate([self._quiet, mel.max(axis=1) < SILENT_MEL])
+        self._quiet = quiet[len(mel) :]
+        stretch = len(self._quiet) + 1  # from the moment to the newest frame
+        windows = np.lib.stride_tricks.sliding_window_view(quiet, stretch)
+        return np.asarray(windows.all(axis=1))
 
     def _convert(self, mel: Frames) -> Frames:
         """Envelopes ``[n, 160]``; of silence from the first failure of the converter on."""
@@ -180,7 +204,7 @@ class VoiceStream:
             self._broken = True
         else:
             if np.isfinite(envelopes).all():
-                return envelopes
+                return np.where(self._silent(mel)[:, None], np.float32(SILENT), envelopes)
             self._broken = True
         self._faults["converter_failed"] += 1
         return silence

@@ -55,7 +55,9 @@ def read_persona(file: Path) -> Persona:
     wanted = {field.name: field.type for field in fields(Persona)}
     if set(values) != set(wanted):
         odd = sorted(set(values) ^ set(wanted))
-        message = f"{file} must hold exactly {', '.join(wanted)}; missing or unknown: {', '.join(odd)}"
+        message = (
+            f"{file} must hold exactly {', '.join(wanted)}; missing or unknown: {', '.join(odd)}"
+        )
         raise PersonaFileError(message, code="bad_persona_file")
     for name, kind in wanted.items():
         if kind is float and isinstance(values[name], int):

@@ -48,14 +48,29 @@ impl DspError {
 impl fmt::Display for DspError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::OutOfRange { what, min, max, got } => {
+            Self::OutOfRange {
+                what,
+                min,
+                max,
+                got,
+            } => {
                 write!(f, "{what} must lie in {min}..={max}, got {got}")
             }
             Self::OutputTooShort { needed, got } => {
-                write!(f, "output must hold at least {needed} samples, got room for {got}")
+                write!(
+                    f,
+                    "output must hold at least {needed} samples, got room for {got}"
+                )
             }
-            Self::Shape { what, expected, got } => {
-                write!(f, "{what} must hold a multiple of {expected} values, got {got}")
+            Self::Shape {
+                what,
+                expected,
+                got,
+            } => {
+                write!(
+                    f,
+                    "{what} must hold a multiple of {expected} values, got {got}"
+                )
             }
         }
     }
@@ -68,7 +83,12 @@ pub fn check_range(what: &'static str, got: f64, min: f64, max: f64) -> Result<(
     if (min..=max).contains(&got) {
         Ok(())
     } else {
-        Err(DspError::OutOfRange { what, min, max, got })
+        Err(DspError::OutOfRange {
+            what,
+            min,
+            max,
+            got,
+        })
     }
 }
 

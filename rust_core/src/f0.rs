@@ -55,7 +55,11 @@ struct State {
     score: f32,
 }
 
-const NOBODY: State = State { octaves: 0.0, strength: 0.0, score: f32::MIN / 4.0 };
+const NOBODY: State = State {
+    octaves: 0.0,
+    strength: 0.0,
+    score: f32::MIN / 4.0,
+};
 
 /// F0 in Hz (0 when unvoiced), strength of voicing 0 to 1, voiced 0 or 1: `[frames, 3]`.
 ///
@@ -119,7 +123,11 @@ impl F0Tracker {
 
     /// One sample through mean removal, low-pass and decimation.
     fn take(&mut self, x: f32) {
-        let x = if x.is_finite() { x.clamp(-8.0, 8.0) } else { 0.0 };
+        let x = if x.is_finite() {
+            x.clamp(-8.0, 8.0)
+        } else {
+            0.0
+        };
         self.line[self.at] = x;
         self.line[self.at + TAPS] = x;
         self.at = (self.at + 1) % TAPS;
@@ -128,7 +136,11 @@ impl F0Tracker {
             return;
         }
         let newest = &self.line[self.at..self.at + TAPS];
-        let low: f32 = newest.iter().zip(self.taps.iter()).map(|(a, b)| a * b).sum();
+        let low: f32 = newest
+            .iter()
+            .zip(self.taps.iter())
+            .map(|(a, b)| a * b)
+            .sum();
         let flat = low - self.dc_in + DC_POLE * self.dc_out;
         self.dc_in = low;
         self.dc_out = if flat.abs() < 1e-18 { 0.0 } else { flat };
@@ -143,14 +155,25 @@ impl F0Tracker {
         let mut candidates = [NOBODY; STATES];
         let found = self.peaks(&mut candidates, power);
         self.follow(&mut candidates, found, power);
-        let best = (0..STATES).max_by(|&a, &b| {
-            self.states[a].score.total_cmp(&self.states[b].score)
-        });
+        let best =
+            (0..STATES).max_by(|&a, &b| self.states[a].score.total_cmp(&self.states[b].score));
         let best = best.unwrap_or(CANDIDATES);
-        let strongest = self.states[..CANDIDATES].iter().map(|s| s.strength).fold(0.0, f32::max);
+        let strongest = self.states[..CANDIDATES]
+            .iter()
+            .map(|s| s.strength)
+            .fold(0.0, f32::max);
         let voiced = best < CANDIDATES;
-        out[0] = if voiced { INNER_RATE / self.states[best].octaves.exp2() } else { 0.0 };
-        out[1] = if voiced { self.states[best].strength } else { strongest }.clamp(0.0, 1.0);
+        out[0] = if voiced {
+            INNER_RATE / self.states[best].octaves.exp2()
+        } else {
+            0.0
+        };
+        out[1] = if voiced {
+            self.states[best].strength
+        } else {
+            strongest
+        }
+        .clamp(0.0, 1.0);
         out[2] = f32::from(u8::from(voiced));
     }
 
@@ -167,7 +190,10 @@ impl F0Tracker {
         let mut power = 0.0;
         for lag in MIN_LAG - 1..=MAX_LAG {
             let first = SPAN / 2 - (WINDOW + lag) / 2;
-            let dot = product(&x[first..first + WINDOW], &x[first + lag..first + lag + WINDOW]);
+            let dot = product(
+                &x[first..first + WINDOW],
+                &x[first + lag..first + lag + WINDOW],
+            );
             let energy = within(first) + within(first + lag);
             self.correlation[lag] = 2.0 * dot / (energy + 1e-12);
             power = energy / (2.0 * WINDOW as f32);
@@ -182,17 +208,28 @@ impl F0Tracker {
             return 0;
         }
         for lag in MIN_LAG..MAX_LAG {
-            let (before, here, after) =
-                (self.correlation[lag - 1], self.correlation[lag], self.correlation[lag + 1]);
+            let (before, here, after) = (
+                self.correlation[lag - 1],
+                self.correlation[lag],
+                self.correlation[lag + 1],
+            );
             if here < MIN_PEAK || here < before || here <= after {
                 continue;
             }
             let bend = before - 2.0 * here + after;
-            let offset = if bend < 0.0 { 0.5 * (before - after) / bend } else { 0.0 };
+            let offset = if bend < 0.0 {
+                0.5 * (before - after) / bend
+            } else {
+                0.0
+            };
             let height = here - 0.25 * (before - after) * offset;
             let octaves = (lag as f32 + offset).log2();
             let strength = height - LAG_PRICE * (octaves - (MIN_LAG as f32).log2());
-            let state = State { octaves, strength, score: 0.0 };
+            let state = State {
+                octaves,
+                strength,
+                score: 0.0,
+            };
             let mut place = count.min(CANDIDATES - 1);
             if count == CANDIDATES && found[place].strength >= strength {
                 continue;
@@ -213,7 +250,11 @@ impl F0Tracker {
         let below_db = 10.0 * (self.loudest / power.max(SILENCE)).log10();
         let faint = ((below_db - FAINT_DB) / 10.0).clamp(0.0, 1.0);
         let strength = UNVOICED + FAINT_PRICE * faint;
-        candidates[CANDIDATES] = State { octaves: 0.0, strength, score: 0.0 };
+        candidates[CANDIDATES] = State {
+            octaves: 0.0,
+            strength,
+            score: 0.0,
+        };
         let mut top = f32::MIN;
         for (index, state) in candidates.iter_mut().enumerate() {
             if index >= found && index != CANDIDATES {
@@ -229,7 +270,12 @@ impl F0Tracker {
                 };
                 past.score - price
             };
-            let best = self.states.iter().enumerate().map(from).fold(f32::MIN, f32::max);
+            let best = self
+                .states
+                .iter()
+                .enumerate()
+                .map(from)
+                .fold(f32::MIN, f32::max);
             state.score = best + state.strength;
             top = top.max(state.score);
         }
@@ -263,7 +309,11 @@ fn lowpass() -> Vec<f32> {
     let tap = |i: usize| {
         let t = i as f64 - middle;
         let x = 2.0 * LOWPASS_HZ / f64::from(RATE) * t;
-        let sinc = if t == 0.0 { 1.0 } else { (std::f64::consts::PI * x).sin() / (std::f64::consts::PI * x) };
+        let sinc = if t == 0.0 {
+            1.0
+        } else {
+            (std::f64::consts::PI * x).sin() / (std::f64::consts::PI * x)
+        };
         sinc * (0.54 + 0.46 * (std::f64::consts::PI * t / (middle + 1.0)).cos())
     };
     let sum: f64 = (0..TAPS).map(tap).sum();

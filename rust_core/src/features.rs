@@ -84,11 +84,17 @@ impl LogMel {
         }
         self.frame[WINDOW..].fill(0.0);
         // The lengths are fixed by `new`, so the transform cannot refuse them.
-        let _ = self.fft.process_with_scratch(&mut self.frame, &mut self.spectrum, &mut self.scratch);
+        let _ =
+            self.fft
+                .process_with_scratch(&mut self.frame, &mut self.spectrum, &mut self.scratch);
         for (y, band) in out.iter_mut().zip(self.bands.iter()) {
             let weights = &self.weights[band.from..band.to];
             let bins = &self.spectrum[band.bin..];
-            let power: f32 = weights.iter().zip(bins).map(|(w, c)| w * c.norm_sqr()).sum();
+            let power: f32 = weights
+                .iter()
+                .zip(bins)
+                .map(|(w, c)| w * c.norm_sqr())
+                .sum();
             *y = (power + FLOOR).min(f32::MAX).ln();
         }
     }
@@ -103,14 +109,20 @@ fn triangles() -> (Vec<Band>, Vec<f32>) {
     for e in edges.windows(3) {
         let at = |bin: usize| {
             let f = bin as f64 * bin_hz;
-            ((f - e[0]) / (e[1] - e[0])).min((e[2] - f) / (e[2] - e[1])).max(0.0)
+            ((f - e[0]) / (e[1] - e[0]))
+                .min((e[2] - f) / (e[2] - e[1]))
+                .max(0.0)
         };
         let first = (0..FFT / 2).find(|&bin| at(bin) > 0.0).unwrap_or(0);
         let weights: Vec<f64> = (first..=FFT / 2).map(at).take_while(|&w| w > 0.0).collect();
         let sum: f64 = weights.iter().sum();
         let from = all.len();
         all.extend(weights.iter().map(|w| (w / sum) as f32));
-        bands.push(Band { bin: first, from, to: all.len() });
+        bands.push(Band {
+            bin: first,
+            from,
+            to: all.len(),
+        });
     }
     (bands, all)
 }

@@ -5,20 +5,20 @@ pub mod error;
 pub mod math;
 pub mod stage;
 
-pub mod resample;
 pub mod f0;
-pub mod vad;
 pub mod features;
 pub mod level;
 pub mod prosody;
+pub mod resample;
+pub mod vad;
 pub mod vocoder;
 
 pub use error::DspError;
 pub use f0::F0Tracker;
-pub use vad::Vad;
 pub use features::LogMel;
 pub use level::{Fade, Limiter, Loudness};
 pub use prosody::{Prosody, ProsodyTargets};
 pub use resample::Resampler;
-pub use vocoder::Vocoder;
 pub use stage::{Analyzer, Rates, Stage, HOP, RATE};
+pub use vad::Vad;
+pub use vocoder::Vocoder;

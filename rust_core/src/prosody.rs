@@ -59,7 +59,14 @@ impl Prosody {
     pub fn new(targets: ProsodyTargets) -> Result<Self, DspError> {
         check(targets)?;
         let last_hz = targets.register_hz;
-        Ok(Self { from: targets, to: targets, ramp: RAMP_HOPS, weight: 0.0, sum: 0.0, last_hz })
+        Ok(Self {
+            from: targets,
+            to: targets,
+            ramp: RAMP_HOPS,
+            weight: 0.0,
+            sum: 0.0,
+            last_hz,
+        })
     }
 
     /// Steers to other targets, over 200 ms from the next frame on.
@@ -80,7 +87,11 @@ impl Prosody {
     /// `wrong_shape`, `output_too_short`; nothing is consumed.
     pub fn process(&mut self, frames: &[f32], output: &mut [f32]) -> Result<usize, DspError> {
         if frames.len() % WIDTH != 0 {
-            return Err(DspError::Shape { what: "frames", expected: WIDTH, got: frames.len() });
+            return Err(DspError::Shape {
+                what: "frames",
+                expected: WIDTH,
+                got: frames.len(),
+            });
         }
         let count = frames.len() / WIDTH;
         check_room(count, output.len())?;

@@ -89,11 +89,18 @@ impl Vad {
 
     fn frame(&mut self, out: &mut [f32]) {
         let (newer, older) = self.history.split_at(self.position);
-        for ((y, x), w) in self.frame.iter_mut().zip(older.iter().chain(newer)).zip(self.window.iter()) {
+        for ((y, x), w) in self
+            .frame
+            .iter_mut()
+            .zip(older.iter().chain(newer))
+            .zip(self.window.iter())
+        {
             *y = x * w;
         }
         // The lengths are fixed by `new`, so the transform cannot refuse them.
-        let _ = self.fft.process_with_scratch(&mut self.frame, &mut self.spectrum, &mut self.scratch);
+        let _ =
+            self.fft
+                .process_with_scratch(&mut self.frame, &mut self.spectrum, &mut self.scratch);
         let bin = |hz: f32| (hz * FFT as f32 / RATE as f32).round() as usize;
         let mut excess_db = 0.0;
         for band in 0..BANDS {
@@ -102,7 +109,12 @@ impl Vad {
             let level = &mut self.level[band];
             *level += SMOOTH * (power - *level);
             let noise = &mut self.noise[band];
-            *noise = if self.started { (*noise * NOISE_RISE).min(*level) } else { *level }.max(QUIET);
+            *noise = if self.started {
+                (*noise * NOISE_RISE).min(*level)
+            } else {
+                *level
+            }
+            .max(QUIET);
             let above = 10.0 * ((*level + 1e-20) / *noise).max(1.0).log10();
             excess_db += above.min(25.0) / BANDS as f32;
         }
@@ -114,7 +126,11 @@ impl Vad {
     }
 
     fn decide(&mut self, probability: f32) {
-        self.quiet_hops = if probability < LEAVE { self.quiet_hops + 1 } else { 0 };
+        self.quiet_hops = if probability < LEAVE {
+            self.quiet_hops + 1
+        } else {
+            0
+        };
         if probability > ENTER {
             self.speech = true;
         } else if self.quiet_hops > HANGOVER {
@@ -146,7 +162,11 @@ impl Analyzer for Vad {
         check_room(frames * self.width(), output.len())?;
         let mut written = 0;
         for &x in input {
-            self.history[self.position] = if x.is_finite() { x.clamp(-8.0, 8.0) } else { 0.0 };
+            self.history[self.position] = if x.is_finite() {
+                x.clamp(-8.0, 8.0)
+            } else {
+                0.0
+            };
             self.position = (self.position + 1) % FFT;
             self.in_hop += 1;
             if self.in_hop == HOP {

@@ -124,11 +124,18 @@ impl Vocoder {
     pub fn process(&mut self, frames: &[f32], output: &mut [f32]) -> Result<usize, DspError> {
         if frames.len() % Self::WIDTH != 0 {
             let (expected, got) = (Self::WIDTH, frames.len());
-            return Err(DspError::Shape { what: "frames", expected, got });
+            return Err(DspError::Shape {
+                what: "frames",
+                expected,
+                got,
+            });
         }
         let count = frames.len() / Self::WIDTH;
         check_room(count * HOP, output.len())?;
-        for (frame, out) in frames.chunks_exact(Self::WIDTH).zip(output.chunks_exact_mut(HOP)) {
+        for (frame, out) in frames
+            .chunks_exact(Self::WIDTH)
+            .zip(output.chunks_exact_mut(HOP))
+        {
             self.hop(frame, out);
         }
         Ok(count * HOP)
@@ -149,7 +156,11 @@ impl Vocoder {
 
     fn hop(&mut self, frame: &[f32], out: &mut [f32]) {
         self.sum.fill(Complex::new(0.0, 0.0));
-        let f0 = if frame[0].is_finite() { frame[0].clamp(0.0, MAX_F0_HZ) } else { 0.0 };
+        let f0 = if frame[0].is_finite() {
+            frame[0].clamp(0.0, MAX_F0_HZ)
+        } else {
+            0.0
+        };
         self.minimum_phase(&frame[1..1 + BANDS]);
         for (bin, fade) in self.next.iter_mut().zip(self.fade.iter()) {
             *bin *= fade;
@@ -167,14 +178,22 @@ impl Vocoder {
     fn minimum_phase(&mut self, bands: &[f32]) {
         let value = |band: usize| {
             let v = bands[band];
-            if v.is_finite() { v.clamp(LOG_FLOOR, LOG_CEILING) } else { LOG_FLOOR }
+            if v.is_finite() {
+                v.clamp(LOG_FLOOR, LOG_CEILING)
+            } else {
+                LOG_FLOOR
+            }
         };
         for (bin, at) in self.spectrum.iter_mut().zip(self.between.iter()) {
             let (low, high) = (value(at.low), value(at.low + 1));
             *bin = Complex::new(low + (high - low) * at.part, 0.0);
         }
         // Lengths are fixed by `new` and end bins are real: the transforms cannot refuse.
-        let _ = self.inverse.process_with_scratch(&mut self.spectrum, &mut self.time, &mut self.scratch);
+        let _ = self.inverse.process_with_scratch(
+            &mut self.spectrum,
+            &mut self.time,
+            &mut self.scratch,
+        );
         let scale = 1.0 / FFT as f32;
         self.time[0] *= scale;
         self.time[FFT / 2] *= scale;
@@ -182,7 +201,9 @@ impl Vocoder {
             *x *= 2.0 * scale;
         }
         self.time[FFT / 2 + 1..].fill(0.0);
-        let _ = self.forward.process_with_scratch(&mut self.time, &mut self.next, &mut self.scratch);
+        let _ =
+            self.forward
+                .process_with_scratch(&mut self.time, &mut self.next, &mut self.scratch);
         for bin in &mut self.next {
             *bin = Complex::from_polar(bin.re.exp(), bin.im);
         }
@@ -232,8 +253,11 @@ impl Vocoder {
                 let rise = n as f32 / HOP as f32;
                 *y = x * if rising { rise } else { 1.0 - rise };
             }
-            let _ =
-                self.forward.process_with_scratch(&mut self.time, &mut self.spectrum, &mut self.scratch);
+            let _ = self.forward.process_with_scratch(
+                &mut self.time,
+                &mut self.spectrum,
+                &mut self.scratch,
+            );
             let filter = if rising { &self.next } else { &self.filters[1] };
             for ((sum, x), h) in self.sum.iter_mut().zip(&self.spectrum).zip(filter) {
                 *sum += x * h;
@@ -245,7 +269,9 @@ impl Vocoder {
     fn overlap(&mut self, out: &mut [f32]) {
         self.sum[0].im = 0.0;
         self.sum[BINS - 1].im = 0.0;
-        let _ = self.inverse.process_with_scratch(&mut self.sum, &mut self.time, &mut self.scratch);
+        let _ = self
+            .inverse
+            .process_with_scratch(&mut self.sum, &mut self.time, &mut self.scratch);
         let scale = 1.0 / FFT as f32;
         for (tail, x) in self.tail.iter_mut().zip(&self.time) {
             *tail += x * scale;
@@ -269,7 +295,10 @@ fn between_bands() -> Vec<Between> {
         let f = bin as f64 * f64::from(RATE) / FFT as f64;
         let above = centres.partition_point(|&c| c <= f).clamp(1, BANDS - 1);
         let (low, high) = (centres[above - 1], centres[above]);
-        Between { low: above - 1, part: ((f - low) / (high - low)).clamp(0.0, 1.0) as f32 }
+        Between {
+            low: above - 1,
+            part: ((f - low) / (high - low)).clamp(0.0, 1.0) as f32,
+        }
     };
     (0..BINS).map(at).collect()
 }

@@ -10,8 +10,9 @@ fn speechlike(n: usize) -> Vec<f32> {
     (0..n)
         .map(|i| {
             let t = i as f64 / 24_000.0;
-            let voice: f64 =
-                (1..30).map(|h| (TAU * 180.0 * f64::from(h) * t).sin() / f64::from(h)).sum();
+            let voice: f64 = (1..30)
+                .map(|h| (TAU * 180.0 * f64::from(h) * t).sin() / f64::from(h))
+                .sum();
             (0.1 * voice * (TAU * 3.0 * t).sin()) as f32
         })
         .collect()
@@ -39,7 +40,9 @@ fn reference(window: &[f32]) -> Vec<f64> {
         .map(|e| {
             let weight = |bin: usize| {
                 let f = bin as f64 * 24_000.0 / 1024.0;
-                ((f - e[0]) / (e[1] - e[0])).min((e[2] - f) / (e[2] - e[1])).max(0.0)
+                ((f - e[0]) / (e[1] - e[0]))
+                    .min((e[2] - f) / (e[2] - e[1]))
+                    .max(0.0)
             };
             let total: f64 = (0..=512).map(weight).sum();
             let sum: f64 = (0..=512).map(|bin| weight(bin) * power[bin]).sum();
@@ -59,7 +62,10 @@ fn largest_difference(offset: usize) -> f64 {
             let end = (k + 1) * 240 - offset;
             let wanted = reference(&x[end - WINDOW..end]);
             let got = frames[k * BANDS..(k + 1) * BANDS].to_vec();
-            wanted.into_iter().zip(got).map(|(w, g)| (w - f64::from(g)).abs())
+            wanted
+                .into_iter()
+                .zip(got)
+                .map(|(w, g)| (w - f64::from(g)).abs())
         })
         .fold(0.0, f64::max)
 }
@@ -76,11 +82,15 @@ fn a_window_one_sample_early_would_be_noticed() {
 
 #[test]
 fn a_full_scale_sine_reads_near_zero_and_silence_reads_the_floor() {
-    let tone: Vec<f32> =
-        (0..4800).map(|i| (TAU * 1007.8125 * f64::from(i) / 24_000.0).sin() as f32).collect();
+    let tone: Vec<f32> = (0..4800)
+        .map(|i| (TAU * 1007.8125 * f64::from(i) / 24_000.0).sin() as f32)
+        .collect();
     let mut frames = vec![0.0; 20 * BANDS];
     assert_eq!(LogMel::new().process(&tone, &mut frames), Ok(20));
-    let peak = frames[19 * BANDS..].iter().copied().fold(f32::MIN, f32::max);
+    let peak = frames[19 * BANDS..]
+        .iter()
+        .copied()
+        .fold(f32::MIN, f32::max);
     assert!((-1.5..=0.0).contains(&peak), "{peak}");
     assert_eq!(LogMel::new().process(&vec![0.0; 240], &mut frames), Ok(1));
     assert!((frames[0] - 1e-10f32.ln()).abs() < 1e-3);

@@ -4,7 +4,11 @@ use persona_dsp::{Prosody, ProsodyTargets};
 const REGISTER: f32 = 195.0;
 
 fn prosody(range: f32) -> Prosody {
-    Prosody::new(ProsodyTargets { register_hz: REGISTER, range }).expect("valid targets")
+    Prosody::new(ProsodyTargets {
+        register_hz: REGISTER,
+        range,
+    })
+    .expect("valid targets")
 }
 
 /// A melody around `mean_hz`: voiced frames with a pause in every second.
@@ -13,7 +17,11 @@ fn melody(mean_hz: f64, frames: usize) -> Vec<f32> {
         .flat_map(|k| {
             let octaves = 0.25 * (k as f64 / 17.0).sin() + 0.1 * (k as f64 / 5.3).sin();
             let voiced = k % 100 < 70;
-            let f0 = if voiced { (mean_hz * octaves.exp2()) as f32 } else { 0.0 };
+            let f0 = if voiced {
+                (mean_hz * octaves.exp2()) as f32
+            } else {
+                0.0
+            };
             [f0, f32::from(u8::from(voiced)), f32::from(u8::from(voiced))]
         })
         .collect()
@@ -34,7 +42,10 @@ fn men_and_women_land_in_the_register() {
     for mean_hz in [85.0, 110.0, 140.0, 180.0, 220.0, 260.0] {
         let out = run(&mut prosody(1.0), &melody(mean_hz, 2000));
         let semitones = 12.0 * (mean_octaves(&out[1000..]) - f64::from(REGISTER).log2());
-        assert!(semitones.abs() < 1.0, "{mean_hz} Hz lands {semitones} semitones off");
+        assert!(
+            semitones.abs() < 1.0,
+            "{mean_hz} Hz lands {semitones} semitones off"
+        );
     }
 }
 
@@ -90,11 +101,18 @@ fn new_targets_are_reached_over_200_ms_and_not_sooner() {
     let mut stage = prosody(1.0);
     let steady: Vec<f32> = [205.0, 1.0, 1.0].repeat(1000);
     let before = run(&mut stage, &steady)[999];
-    let targets = ProsodyTargets { register_hz: 2.0 * REGISTER, range: 1.0 };
+    let targets = ProsodyTargets {
+        register_hz: 2.0 * REGISTER,
+        range: 1.0,
+    };
     assert_eq!(stage.set_targets(targets), Ok(()));
     let out = run(&mut stage, &steady);
     assert!(out.windows(2).all(|w| (w[1] / w[0]).log2() < 0.1));
-    assert!((out[9] / before - 1.5).abs() < 0.01, "half way: {}", out[9] / before);
+    assert!(
+        (out[9] / before - 1.5).abs() < 0.01,
+        "half way: {}",
+        out[9] / before
+    );
     assert!((out[19] / before - 2.0).abs() < 0.01);
 }
 

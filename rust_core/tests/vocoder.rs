@@ -35,16 +35,25 @@ fn rms(x: &[f32]) -> f64 {
 
 #[test]
 fn a_flat_envelope_gives_harmonics_of_equal_amplitude_at_multiples_of_f0() {
-    let y = run(&mut Vocoder::new(1), &frame(200.0, -3.0, SILENT).repeat(200));
+    let y = run(
+        &mut Vocoder::new(1),
+        &frame(200.0, -3.0, SILENT).repeat(200),
+    );
     let x = &y[24_000..];
     // Unit power in 120-sample periods: pulses of sqrt(120), each harmonic 2 sqrt(120) / 120.
     let wanted = 2.0 / 120f64.sqrt() * (-3f64).exp();
     for h in [1, 2, 7, 30, 49] {
         let got = amplitude(x, 200.0 * f64::from(h));
-        assert!((20.0 * (got / wanted).log10()).abs() < 0.1, "harmonic {h}: {got} {wanted}");
+        assert!(
+            (20.0 * (got / wanted).log10()).abs() < 0.1,
+            "harmonic {h}: {got} {wanted}"
+        );
         let between = amplitude(x, 200.0 * f64::from(h) + 100.0);
         // What of the ringing before a pulse is longer than the delay; -46 dB.
-        assert!(between < 5e-3 * wanted, "between harmonics {h} and the next: {between}");
+        assert!(
+            between < 5e-3 * wanted,
+            "between harmonics {h} and the next: {between}"
+        );
     }
 }
 
@@ -61,7 +70,10 @@ fn envelopes_are_followed_band_by_band() {
         let hz = (edges[band + 1] / 100.0).round() * 100.0;
         let exact = -4.0 + ((band as f64) / 9.0).sin();
         let got = (amplitude(&y[24_000..], hz) / flat).ln();
-        assert!((got - exact).abs() < 0.12, "band {band} at {hz} Hz: {got} for {exact}");
+        assert!(
+            (got - exact).abs() < 0.12,
+            "band {band} at {hz} Hz: {got} for {exact}"
+        );
     }
 }
 
@@ -89,7 +101,10 @@ fn cuts_and_resets_and_clones_change_nothing() {
     let mut parts = Vec::new();
     for cut in [0, 1, 2, 0, 17, 20] {
         let from = parts.len() / HOP * Vocoder::WIDTH;
-        parts.extend(run(&mut vocoder, &frames[from..from + cut * Vocoder::WIDTH]));
+        parts.extend(run(
+            &mut vocoder,
+            &frames[from..from + cut * Vocoder::WIDTH],
+        ));
     }
     let rest = &frames[40 * Vocoder::WIDTH..];
     let twin = run(&mut vocoder.clone(), rest);
@@ -105,19 +120,32 @@ fn no_jump_of_parameters_clicks() {
     // From one envelope and F0 to others at once: no sample-to-sample step may exceed what the
     // louder steady state has by more than 3 dB.
     let (a, b) = (frame(110.0, -5.0, -9.0), frame(330.0, -3.0, -8.0));
-    let step = |y: &[f32]| y.windows(2).map(|w| f64::from((w[1] - w[0]).abs())).fold(0.0, f64::max);
+    let step = |y: &[f32]| {
+        y.windows(2)
+            .map(|w| f64::from((w[1] - w[0]).abs()))
+            .fold(0.0, f64::max)
+    };
     let steady = step(&run(&mut Vocoder::new(1), &b.repeat(100))[4800..])
         .max(step(&run(&mut Vocoder::new(1), &a.repeat(100))[4800..]));
     let jumping: Vec<f32> = [a.repeat(10), b.repeat(10)].concat().repeat(10);
     let worst = step(&run(&mut Vocoder::new(1), &jumping)[4800..]);
-    assert!(20.0 * (worst / steady).log10() < 3.0, "{worst} against {steady}");
+    assert!(
+        20.0 * (worst / steady).log10() < 3.0,
+        "{worst} against {steady}"
+    );
 }
 
 #[test]
 fn silence_is_silent_and_bad_frames_are_silence() {
-    let silent = run(&mut Vocoder::new(1), &frame(150.0, SILENT, SILENT).repeat(50));
+    let silent = run(
+        &mut Vocoder::new(1),
+        &frame(150.0, SILENT, SILENT).repeat(50),
+    );
     assert!(rms(&silent) < 1e-6);
-    let bad = run(&mut Vocoder::new(1), &frame(f32::NAN, f32::NAN, f32::INFINITY).repeat(50));
+    let bad = run(
+        &mut Vocoder::new(1),
+        &frame(f32::NAN, f32::NAN, f32::INFINITY).repeat(50),
+    );
     assert!(rms(&bad) < 1e-6);
     let loud = run(&mut Vocoder::new(1), &frame(1e9, 1e9, 1e9).repeat(50));
     assert!(loud.iter().all(|x| x.is_finite()));
@@ -128,8 +156,16 @@ fn a_part_of_a_frame_and_a_short_output_are_refused_and_nothing_is_lost() {
     let mut vocoder = Vocoder::new(1);
     let frames = frame(150.0, -4.0, -6.0).repeat(4);
     let mut out = vec![0.0; 4 * HOP];
-    assert_eq!(vocoder.process(&frames[1..], &mut out).map_err(|e| e.code()), Err("wrong_shape"));
+    assert_eq!(
+        vocoder
+            .process(&frames[1..], &mut out)
+            .map_err(|e| e.code()),
+        Err("wrong_shape")
+    );
     let short = vocoder.process(&frames, &mut out[1..]);
     assert_eq!(short.map_err(|e| e.code()), Err("output_too_short"));
-    assert_eq!(run(&mut vocoder, &frames), run(&mut Vocoder::new(1), &frames));
+    assert_eq!(
+        run(&mut vocoder, &frames),
+        run(&mut Vocoder::new(1), &frames)
+    );
 }

@@ -23,8 +23,9 @@ fn python_error(py: Python<'_>, message: String, code: &'static str) -> PyErr {
 
 /// A contiguous block of `float32`, copied, so that nobody can change it while the core reads.
 pub fn block(value: &Bound<'_, PyAny>) -> PyResult<Vec<f32>> {
-    let array: PyReadonlyArray1<'_, f32> =
-        value.extract().map_err(|_| wrong_array(value, "one dimension"))?;
+    let array: PyReadonlyArray1<'_, f32> = value
+        .extract()
+        .map_err(|_| wrong_array(value, "one dimension"))?;
     match array.as_slice() {
         Ok(samples) => Ok(samples.to_vec()),
         Err(_) => Err(wrong_array(value, "one dimension, contiguous")),
@@ -33,8 +34,9 @@ pub fn block(value: &Bound<'_, PyAny>) -> PyResult<Vec<f32>> {
 
 /// Contiguous `float32` frames `[frames, width]`, copied, row after row.
 pub fn frames(value: &Bound<'_, PyAny>, width: usize) -> PyResult<Vec<f32>> {
-    let array: numpy::PyReadonlyArray2<'_, f32> =
-        value.extract().map_err(|_| wrong_array(value, "two dimensions"))?;
+    let array: numpy::PyReadonlyArray2<'_, f32> = value
+        .extract()
+        .map_err(|_| wrong_array(value, "two dimensions"))?;
     if array.shape()[1] != width {
         return Err(wrong_array(value, &format!("shape [frames, {width}]")));
     }
@@ -61,7 +63,8 @@ pub fn run_stage<'py, S: Stage>(
 ) -> PyResult<Bound<'py, PyArray1<f32>>> {
     let input = block(value)?;
     let mut output = vec![0.0; stage.output_len(input.len())];
-    py.detach(|| stage.process(&input, &mut output)).map_err(|error| setting_error(py, error))?;
+    py.detach(|| stage.process(&input, &mut output))
+        .map_err(|error| setting_error(py, error))?;
     Ok(PyArray1::from_vec(py, output))
 }
 
@@ -71,7 +74,9 @@ pub fn flush_stage<'py, S: Stage>(
     stage: &mut S,
 ) -> PyResult<Bound<'py, PyArray1<f32>>> {
     let mut output = vec![0.0; stage.latency()];
-    stage.flush(&mut output).map_err(|error| setting_error(py, error))?;
+    stage
+        .flush(&mut output)
+        .map_err(|error| setting_error(py, error))?;
     Ok(PyArray1::from_vec(py, output))
 }
 
@@ -84,6 +89,7 @@ pub fn run_analyzer<'py, A: Analyzer>(
     let input = block(value)?;
     let (count, width) = (analyzer.frames(input.len()), analyzer.width());
     let mut output = vec![0.0; count * width];
-    py.detach(|| analyzer.process(&input, &mut output)).map_err(|error| setting_error(py, error))?;
+    py.detach(|| analyzer.process(&input, &mut output))
+        .map_err(|error| setting_error(py, error))?;
     PyArray1::from_vec(py, output).reshape([count, width])
 }

@@ -3,18 +3,22 @@
 
 mod convert;
 mod f0;
-mod vad;
 mod features;
 mod level;
 mod prosody;
 mod resample;
+mod vad;
 mod vocoder;
 
 use pyo3::prelude::*;
 
 #[pymodule(gil_used = false)]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
+    let profile = if cfg!(debug_assertions) {
+        "debug"
+    } else {
+        "release"
+    };
     module.add("build_profile", profile)?;
     module.add("RATE", persona_dsp::RATE)?;
     module.add("HOP", persona_dsp::HOP)?;

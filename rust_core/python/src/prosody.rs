@@ -12,12 +12,16 @@ impl Prosody {
     #[new]
     fn new(py: Python<'_>, register_hz: f32, range: f32) -> PyResult<Self> {
         let targets = ProsodyTargets { register_hz, range };
-        Core::new(targets).map(Self).map_err(|error| setting_error(py, error))
+        Core::new(targets)
+            .map(Self)
+            .map_err(|error| setting_error(py, error))
     }
 
     fn set_targets(&mut self, py: Python<'_>, register_hz: f32, range: f32) -> PyResult<()> {
         let targets = ProsodyTargets { register_hz, range };
-        self.0.set_targets(targets).map_err(|error| setting_error(py, error))
+        self.0
+            .set_targets(targets)
+            .map_err(|error| setting_error(py, error))
     }
 
     fn process<'py>(
@@ -27,7 +31,9 @@ impl Prosody {
     ) -> PyResult<Bound<'py, PyArray1<f32>>> {
         let input = frames(block, 3)?;
         let mut output = vec![0.0; input.len() / 3];
-        self.0.process(&input, &mut output).map_err(|error| setting_error(py, error))?;
+        self.0
+            .process(&input, &mut output)
+            .map_err(|error| setting_error(py, error))?;
         Ok(PyArray1::from_vec(py, output))
     }
 

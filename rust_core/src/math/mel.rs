@@ -33,7 +33,9 @@ pub fn hz_from_mel(mel: f64) -> f64 {
 pub fn band_edges_hz(bands: usize, top_hz: f64) -> Vec<f64> {
     let top = mel_from_hz(top_hz);
     let step = top / (bands + 1) as f64;
-    (0..bands + 2).map(|i| hz_from_mel(step * i as f64)).collect()
+    (0..bands + 2)
+        .map(|i| hz_from_mel(step * i as f64))
+        .collect()
 }
 
 #[cfg(test)]
