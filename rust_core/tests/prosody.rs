@@ -1,4 +1,5 @@
 //! Prosody: any speaker lands in the register, at once, and keeps their melody.
+#![allow(clippy::expect_used)] // a test fails by panicking
 use persona_dsp::{Prosody, ProsodyTargets};
 
 const REGISTER: f32 = 195.0;
