@@ -129,12 +129,12 @@ class SoundWriter:
         try:
             if path.is_dir():
                 raise self._failure("it is a folder")
+            if not path.parent.exists():
+                raise self._failure(f"there is no folder {path.parent}")
             # Made here, since libsndfile does not say why it cannot.
             os.close(os.open(self._part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
             name = _for_libsndfile(self._part)
             self._file = soundfile.SoundFile(name, "w", sample_rate, 1, format=kind)
-        except FileNotFoundError as error:
-            raise self._failure(f"there is no folder {path.parent}") from error
         except AudioFileError:
             raise
         except (soundfile.LibsndfileError, OSError, ValueError) as error:
