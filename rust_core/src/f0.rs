@@ -2,9 +2,14 @@
 
 use std::sync::Arc;
 
+use realfft::num_complex::Complex;
+use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
+
 use crate::error::{check_room, DspError};
 use crate::stage::{Analyzer, HOP, RATE};
 
+/// Numbers in a frame.
+const WIDTH: usize = 3;
 /// Inside, the tracker works on every second sample of what the low-pass leaves.
 const DECIMATION: usize = 2;
 const INNER_RATE: f32 = RATE as f32 / DECIMATION as f32;
@@ -13,30 +18,48 @@ const TAPS: usize = 63;
 /// Harmonics above this help little and carry most of the noise.
 const LOWPASS_HZ: f64 = 2000.0;
 /// Pole of the filter that removes the mean and rumble: corner at about 40 Hz.
-const DC_POLE: f32 = 0.98;
-/// Samples that are compared, 17 ms: longer stretches blur a moving F0; and the longest and shortest lag, 55 and 700 Hz.
-const WINDOW: usize = 200;
+const MEAN_POLE: f32 = 0.98;
+const MIN_HZ: f32 = 55.0;
+const MAX_HZ: f32 = 700.0;
+/// Lags compared: one beyond `INNER_RATE / MIN_HZ`, one short of `INNER_RATE / MAX_HZ`.
 const MAX_LAG: usize = 219;
 const MIN_LAG: usize = 16;
 const LAGS: usize = MAX_LAG + 1;
-/// History: the comparison at the longest lag spans `WINDOW + MAX_LAG`, about its middle.
-const SPAN: usize = WINDOW + MAX_LAG + 2;
+/// Samples that are compared, 17 ms: longer stretches blur a moving F0.
+const WINDOW: usize = 200;
+/// The comparison at the longest lag spans `WINDOW + MAX_LAG`, about its middle.
+const SPAN: usize = WINDOW + MAX_LAG + 1;
+/// Of the flattened spectrum; room for the span and the longest lag without meeting its own tail.
+const FFT: usize = 768;
+/// Bins of it that count: 47 Hz up to where the low-pass ends.
+const BINS: std::ops::RangeInclusive<usize> = 3..=140;
+/// The window's overlap with itself vanishes at long lags; below this nothing is made up for.
+const MIN_OVERLAP: f32 = 0.25;
+/// Share of the flattened correlation; the rest is the plain one's.
+const FLAT_SHARE: f32 = 0.6;
+
 const LOOKAHEAD: usize = 720;
-const CENTRE: usize = (LOOKAHEAD - TAPS / 2) / DECIMATION;
+/// Frames by which the decision waits for what comes next.
+const DECISION_HOPS: usize = 1;
+/// Inner samples from the middle of the span to the newest one.
+const CENTRE: usize = (LOOKAHEAD - DECISION_HOPS * HOP - TAPS / 2) / DECIMATION;
 const HISTORY: usize = CENTRE + SPAN / 2 + 1;
-const HISTORY_RING: usize = HISTORY + HOP / DECIMATION;
+const HISTORY_ROOM: usize = HISTORY + HOP / DECIMATION;
+
 /// Voiced candidates followed from frame to frame.
 const CANDIDATES: usize = 6;
+const UNVOICED: usize = CANDIDATES;
 const STATES: usize = CANDIDATES + 1;
-/// Correlation below which a peak is not worth following.
-const MIN_PEAK: f32 = 0.3;
-/// What it takes to be voiced: the strength of the unvoiced state.
-const UNVOICED: f32 = 0.45;
+/// Likeness below which a peak is not worth following.
+const MIN_PEAK: f32 = 0.2;
+/// What it takes to be voiced: the strength of the unvoiced state. Chosen on speech, with the
+/// prices, for as many voiced frames missed as unvoiced ones taken.
+const UNVOICED_STRENGTH: f32 = 0.3;
 /// Price of an octave of lag, so that of two equal peaks the shorter lag wins.
-const LAG_PRICE: f32 = 0.025;
+const LAG_PRICE: f32 = 0.02;
 /// Price of a jump of an octave between frames, and of a change of voicing.
 const JUMP_PRICE: f32 = 0.6;
-const SWITCH_PRICE: f32 = 0.12;
+const SWITCH_PRICE: f32 = 0.18;
 /// Mean square below which nothing is voiced: -70 dBFS.
 const SILENCE: f32 = 1e-7;
 /// A stretch this many dB below the loudest one lately needs to be far more periodic to count as
@@ -47,52 +70,33 @@ const FAINT_PRICE: f32 = 0.45;
 /// What was loud is forgotten at 3 dB a second.
 const FORGET: f32 = 0.993_1;
 
-#[derive(Clone, Copy)]
-struct State {
-    /// log2 of the lag; of no meaning in the unvoiced state, which is the last.
-    octaves: f32,
-    strength: f32,
-    score: f32,
-}
-
-const NOBODY: State = State {
-    octaves: 0.0,
-    strength: 0.0,
-    score: f32::MIN / 4.0,
-};
-
 /// F0 in Hz (0 when unvoiced), strength of voicing 0 to 1, voiced 0 or 1: `[frames, 3]`.
 ///
 /// Two stretches of 17 ms, one lag apart and placed evenly about the moment in question, are
-/// compared by normalised cross-correlation; the peaks are followed from frame to frame, with a
-/// price on jumps and on changes of voicing.
+/// compared by normalised cross-correlation. A strong formant makes the plain correlation peak at
+/// its own period; so the correlation of the same stretch with a flattened spectrum, where every
+/// harmonic counts nearly alike, chooses along. The peaks are followed from frame to frame, with a
+/// price on jumps and on changes of voicing, and the way is decided one frame later. Voicing is the
+/// plain correlation at the lag that was chosen.
 ///
 /// # Streaming
-/// Look-ahead 720 samples (30 ms). 55 to 700 Hz.
+/// Look-ahead 720 samples (30 ms): 31 of the low-pass, 449 of half the span, 240 of the decision.
+/// 55 to 700 Hz.
 ///
 /// # Source
 /// Correlation of evenly placed stretches: Talkin (1995), A robust algorithm for pitch tracking,
-/// in Speech Coding and Synthesis; prices after Boersma (1993), Accurate short-term analysis of the
-/// fundamental frequency. Here decided frame by frame, without the way back.
+/// in Speech Coding and Synthesis. Flattened spectrum: Tolonen & Karjalainen (2000), A
+/// computationally efficient multipitch analysis model, IEEE TSAP 8(6), with exponent 1 in place of
+/// 0.67. Prices after Boersma (1993), Accurate short-term analysis of the fundamental frequency.
 #[derive(Clone)]
 pub struct F0Tracker {
-    taps: Arc<[f32]>,
-    /// Input of the low-pass, twice over, so that any `TAPS` in a row are at hand.
-    line: [f32; 2 * TAPS],
-    at: usize,
-    odd: bool,
-    dc_in: f32,
-    dc_out: f32,
+    halver: Halver,
+    /// The newest `held` inner samples, of which the last `HISTORY` are looked at.
     history: Vec<f32>,
-    /// Samples of `history` in use.
     held: usize,
     in_hop: usize,
-    correlation: Vec<f32>,
-    /// Sum of squares before each sample of the span compared.
-    energy: Vec<f64>,
-    states: [State; STATES],
-    /// Mean square of the loudest stretch lately.
-    loudest: f32,
+    periodicity: Periodicity,
+    path: Path,
 }
 
 impl Default for F0Tracker {
@@ -105,224 +109,32 @@ impl F0Tracker {
     /// There is nothing to set.
     pub fn new() -> Self {
         Self {
-            taps: lowpass().into(),
-            line: [0.0; 2 * TAPS],
-            at: 0,
-            odd: false,
-            dc_in: 0.0,
-            dc_out: 0.0,
-            history: vec![0.0; HISTORY_RING],
+            halver: Halver::new(),
+            history: vec![0.0; HISTORY_ROOM],
             held: HISTORY,
             in_hop: 0,
-            correlation: vec![0.0; LAGS],
-            energy: vec![0.0; SPAN + 1],
-            states: begin(),
-            loudest: SILENCE,
+            periodicity: Periodicity::new(),
+            path: Path::new(),
         }
-    }
-
-    /// One sample through mean removal, low-pass and decimation.
-    fn take(&mut self, x: f32) {
-        let x = if x.is_finite() {
-            x.clamp(-8.0, 8.0)
-        } else {
-            0.0
-        };
-        self.line[self.at] = x;
-        self.line[self.at + TAPS] = x;
-        self.at = (self.at + 1) % TAPS;
-        self.odd = !self.odd;
-        if self.odd {
-            return;
-        }
-        let newest = &self.line[self.at..self.at + TAPS];
-        let low: f32 = newest
-            .iter()
-            .zip(self.taps.iter())
-            .map(|(a, b)| a * b)
-            .sum();
-        let flat = low - self.dc_in + DC_POLE * self.dc_out;
-        self.dc_in = low;
-        self.dc_out = if flat.abs() < 1e-18 { 0.0 } else { flat };
-        self.history[self.held] = self.dc_out;
-        self.held += 1;
     }
 
     fn frame(&mut self, out: &mut [f32]) {
         self.history.copy_within(self.held - HISTORY..self.held, 0);
         self.held = HISTORY;
-        let power = self.correlate();
-        let mut candidates = [NOBODY; STATES];
-        let found = self.peaks(&mut candidates, power);
-        self.follow(&mut candidates, found, power);
-        let best =
-            (0..STATES).max_by(|&a, &b| self.states[a].score.total_cmp(&self.states[b].score));
-        let best = best.unwrap_or(CANDIDATES);
-        let strongest = self.states[..CANDIDATES]
-            .iter()
-            .map(|s| s.strength)
-            .fold(0.0, f32::max);
-        let voiced = best < CANDIDATES;
-        out[0] = if voiced {
-            INNER_RATE / self.states[best].octaves.exp2()
-        } else {
-            0.0
-        };
-        out[1] = if voiced {
-            self.states[best].strength
-        } else {
-            strongest
+        let span = &self.history[HISTORY - 1 - CENTRE - SPAN / 2..][..SPAN];
+        let power = self.periodicity.compare(span);
+        let mut found = [NOBODY; STATES];
+        if power >= SILENCE {
+            self.periodicity.peaks(&mut found);
         }
-        .clamp(0.0, 1.0);
-        out[2] = f32::from(u8::from(voiced));
+        self.path.follow(found, power);
+        out.copy_from_slice(&self.path.decided());
     }
-
-    /// Fills `correlation` for every lag; returns the mean square about the moment.
-    fn correlate(&mut self) -> f32 {
-        let x = &self.history[HISTORY - 1 - CENTRE - SPAN / 2..][..SPAN];
-        let mut sum = 0.0;
-        for (before, v) in self.energy.iter_mut().zip(x) {
-            *before = sum;
-            sum += f64::from(v * v);
-        }
-        self.energy[SPAN] = sum;
-        let within = |from: usize| (self.energy[from + WINDOW] - self.energy[from]) as f32;
-        let mut power = 0.0;
-        for lag in MIN_LAG - 1..=MAX_LAG {
-            let first = SPAN / 2 - (WINDOW + lag) / 2;
-            let dot = product(
-                &x[first..first + WINDOW],
-                &x[first + lag..first + lag + WINDOW],
-            );
-            let energy = within(first) + within(first + lag);
-            self.correlation[lag] = 2.0 * dot / (energy + 1e-12);
-            power = energy / (2.0 * WINDOW as f32);
-        }
-        power
-    }
-
-    /// The strongest peaks of the correlation, best first; how many there are.
-    fn peaks(&self, found: &mut [State; STATES], power: f32) -> usize {
-        let mut count = 0;
-        if power < SILENCE {
-            return 0;
-        }
-        for lag in MIN_LAG..MAX_LAG {
-            let (before, here, after) = (
-                self.correlation[lag - 1],
-                self.correlation[lag],
-                self.correlation[lag + 1],
-            );
-            if here < MIN_PEAK || here < before || here <= after {
-                continue;
-            }
-            let bend = before - 2.0 * here + after;
-            let offset = if bend < 0.0 {
-                0.5 * (before - after) / bend
-            } else {
-                0.0
-            };
-            let height = here - 0.25 * (before - after) * offset;
-            let octaves = (lag as f32 + offset).log2();
-            let strength = height - LAG_PRICE * (octaves - (MIN_LAG as f32).log2());
-            let state = State {
-                octaves,
-                strength,
-                score: 0.0,
-            };
-            let mut place = count.min(CANDIDATES - 1);
-            if count == CANDIDATES && found[place].strength >= strength {
-                continue;
-            }
-            while place > 0 && found[place - 1].strength < strength {
-                found[place] = found[place - 1];
-                place -= 1;
-            }
-            found[place] = state;
-            count = (count + 1).min(CANDIDATES);
-        }
-        count
-    }
-
-    /// One step of Viterbi's forward pass: each candidate's best way from the last frame's states.
-    fn follow(&mut self, candidates: &mut [State; STATES], found: usize, power: f32) {
-        self.loudest = (self.loudest * FORGET).max(power).max(SILENCE);
-        let below_db = 10.0 * (self.loudest / power.max(SILENCE)).log10();
-        let faint = ((below_db - FAINT_DB) / 10.0).clamp(0.0, 1.0);
-        let strength = UNVOICED + FAINT_PRICE * faint;
-        candidates[CANDIDATES] = State {
-            octaves: 0.0,
-            strength,
-            score: 0.0,
-        };
-        let mut top = f32::MIN;
-        for (index, state) in candidates.iter_mut().enumerate() {
-            if index >= found && index != CANDIDATES {
-                *state = NOBODY;
-                continue;
-            }
-            let voiced = index != CANDIDATES;
-            let from = |(earlier, past): (usize, &State)| {
-                let price = match (voiced, earlier != CANDIDATES) {
-                    (true, true) => JUMP_PRICE * (state.octaves - past.octaves).abs(),
-                    (false, false) => 0.0,
-                    _ => SWITCH_PRICE,
-                };
-                past.score - price
-            };
-            let best = self
-                .states
-                .iter()
-                .enumerate()
-                .map(from)
-                .fold(f32::MIN, f32::max);
-            state.score = best + state.strength;
-            top = top.max(state.score);
-        }
-        for state in candidates.iter_mut() {
-            state.score = (state.score - top).max(f32::MIN / 4.0);
-        }
-        self.states = *candidates;
-    }
-}
-
-/// Sum of products of two stretches of a multiple of eight samples, in eight running sums.
-fn product(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0f32; 8];
-    for (x, y) in a.chunks_exact(8).zip(b.chunks_exact(8)) {
-        for i in 0..8 {
-            sums[i] += x[i] * y[i];
-        }
-    }
-    sums.iter().sum()
-}
-
-fn begin() -> [State; STATES] {
-    let mut states = [NOBODY; STATES];
-    states[CANDIDATES].score = 0.0;
-    states
-}
-
-/// Hamming-windowed sinc of unit sum.
-fn lowpass() -> Vec<f32> {
-    let middle = (TAPS / 2) as f64;
-    let tap = |i: usize| {
-        let t = i as f64 - middle;
-        let x = 2.0 * LOWPASS_HZ / f64::from(RATE) * t;
-        let sinc = if t == 0.0 {
-            1.0
-        } else {
-            (std::f64::consts::PI * x).sin() / (std::f64::consts::PI * x)
-        };
-        sinc * (0.54 + 0.46 * (std::f64::consts::PI * t / (middle + 1.0)).cos())
-    };
-    let sum: f64 = (0..TAPS).map(tap).sum();
-    (0..TAPS).map(|i| (tap(i) / sum) as f32).collect()
 }
 
 impl Analyzer for F0Tracker {
     fn width(&self) -> usize {
-        3
+        WIDTH
     }
 
     fn window(&self) -> usize {
@@ -339,30 +151,365 @@ impl Analyzer for F0Tracker {
 
     fn process(&mut self, input: &[f32], output: &mut [f32]) -> Result<usize, DspError> {
         let frames = self.frames(input.len());
-        check_room(frames * self.width(), output.len())?;
-        let mut written = 0;
+        check_room(frames * WIDTH, output.len())?;
+        let mut rows = output.chunks_exact_mut(WIDTH);
         for &x in input {
-            self.take(x);
+            if let Some(inner) = self.halver.take(x) {
+                self.history[self.held] = inner;
+                self.held += 1;
+            }
             self.in_hop += 1;
             if self.in_hop == HOP {
                 self.in_hop = 0;
-                self.frame(&mut output[3 * written..3 * written + 3]);
-                written += 1;
+                if let Some(row) = rows.next() {
+                    self.frame(row);
+                }
             }
         }
-        Ok(written)
+        Ok(frames)
+    }
+
+    fn reset(&mut self) {
+        self.halver.reset();
+        self.history.fill(0.0);
+        self.held = HISTORY;
+        self.in_hop = 0;
+        self.path = Path::new();
+    }
+}
+
+/// Low-pass, every second sample, and the mean taken away.
+#[derive(Clone)]
+struct Halver {
+    taps: Arc<[f32]>,
+    /// The newest `TAPS` samples, twice over, so that they lie in a row wherever the ring stands.
+    line: [f32; 2 * TAPS],
+    at: usize,
+    odd: bool,
+    low: f32,
+    flat: f32,
+}
+
+impl Halver {
+    fn new() -> Self {
+        Self {
+            taps: lowpass().into(),
+            line: [0.0; 2 * TAPS],
+            at: 0,
+            odd: false,
+            low: 0.0,
+            flat: 0.0,
+        }
+    }
+
+    fn take(&mut self, x: f32) -> Option<f32> {
+        // Eight times full scale: far too loud for speech, and its squares are still exact enough.
+        let x = if x.is_finite() {
+            x.clamp(-8.0, 8.0)
+        } else {
+            0.0
+        };
+        self.line[self.at] = x;
+        self.line[self.at + TAPS] = x;
+        self.at = (self.at + 1) % TAPS;
+        self.odd = !self.odd;
+        if self.odd {
+            return None;
+        }
+        let newest = &self.line[self.at..self.at + TAPS];
+        let low: f32 = newest
+            .iter()
+            .zip(self.taps.iter())
+            .map(|(a, b)| a * b)
+            .sum();
+        let flat = low - self.low + MEAN_POLE * self.flat;
+        self.low = low;
+        // Denormals would slow everything behind them down.
+        self.flat = if flat.abs() < 1e-18 { 0.0 } else { flat };
+        Some(self.flat)
     }
 
     fn reset(&mut self) {
         self.line.fill(0.0);
         self.at = 0;
         self.odd = false;
-        self.dc_in = 0.0;
-        self.dc_out = 0.0;
-        self.history.fill(0.0);
-        self.held = HISTORY;
-        self.in_hop = 0;
-        self.states = begin();
-        self.loudest = SILENCE;
+        self.low = 0.0;
+        self.flat = 0.0;
+    }
+}
+
+/// Hamming-windowed sinc of unit sum.
+fn lowpass() -> Vec<f32> {
+    let middle = (TAPS / 2) as f64;
+    let tap = |i: usize| {
+        let t = i as f64 - middle;
+        let x = std::f64::consts::PI * 2.0 * LOWPASS_HZ / f64::from(RATE) * t;
+        let sinc = if t == 0.0 { 1.0 } else { x.sin() / x };
+        sinc * (0.54 + 0.46 * (std::f64::consts::PI * t / (middle + 1.0)).cos())
+    };
+    let sum: f64 = (0..TAPS).map(tap).sum();
+    (0..TAPS).map(|i| (tap(i) / sum) as f32).collect()
+}
+
+/// One way to be: voiced at some lag, or unvoiced.
+#[derive(Clone, Copy)]
+struct State {
+    /// log2 of the lag; of no meaning in the unvoiced state.
+    octaves: f32,
+    /// What speaks for it in this frame alone.
+    strength: f32,
+    /// Plain correlation at the lag.
+    voicing: f32,
+    /// What speaks for the best way that ends in it.
+    score: f32,
+}
+
+const NOBODY: State = State {
+    octaves: 0.0,
+    strength: 0.0,
+    voicing: 0.0,
+    score: f32::MIN / 4.0,
+};
+
+/// How alike a span is to itself, lag by lag. Remembers nothing from span to span.
+#[derive(Clone)]
+struct Periodicity {
+    forward: Arc<dyn RealToComplex<f32>>,
+    inverse: Arc<dyn ComplexToReal<f32>>,
+    window: Arc<[f32]>,
+    /// The window's correlation with itself, lag by lag.
+    overlap: Arc<[f32]>,
+    work: Vec<f32>,
+    spectrum: Vec<Complex<f32>>,
+    scratch: Vec<Complex<f32>>,
+    /// Sum of squares before each sample of the span.
+    energy: Vec<f64>,
+    /// Plain normalised cross-correlation.
+    plain: Vec<f32>,
+    /// The same mixed with that of the flattened spectrum.
+    likeness: Vec<f32>,
+}
+
+impl Periodicity {
+    fn new() -> Self {
+        let mut planner = RealFftPlanner::<f32>::new();
+        let forward = planner.plan_fft_forward(FFT);
+        let inverse = planner.plan_fft_inverse(FFT);
+        let hann =
+            |i: usize| 0.5 - 0.5 * (std::f32::consts::TAU * (i as f32 + 0.5) / SPAN as f32).cos();
+        let window: Vec<f32> = (0..SPAN).map(hann).collect();
+        let with_itself =
+            |lag: usize| -> f32 { window[lag..].iter().zip(&window).map(|(a, b)| a * b).sum() };
+        let overlap = |lag: usize| (with_itself(lag) / with_itself(0)).max(MIN_OVERLAP);
+        let scratch = forward.get_scratch_len().max(inverse.get_scratch_len());
+        Self {
+            overlap: (0..LAGS).map(overlap).collect(),
+            work: forward.make_input_vec(),
+            spectrum: forward.make_output_vec(),
+            scratch: vec![Complex::default(); scratch],
+            energy: vec![0.0; SPAN + 1],
+            plain: vec![0.0; LAGS],
+            likeness: vec![0.0; LAGS],
+            window: window.into(),
+            forward,
+            inverse,
+        }
+    }
+
+    /// Compares the span with itself at every lag; returns its mean square.
+    fn compare(&mut self, x: &[f32]) -> f32 {
+        self.flatten(x);
+        let mut sum = 0.0;
+        for (before, v) in self.energy.iter_mut().zip(x) {
+            *before = sum;
+            sum += f64::from(v * v);
+        }
+        self.energy[SPAN] = sum;
+        let within = |from: usize| (self.energy[from + WINDOW] - self.energy[from]) as f32;
+        let whole = self.work[0] + 1e-12;
+        for lag in MIN_LAG - 1..=MAX_LAG {
+            let first = SPAN / 2 - (WINDOW + lag) / 2;
+            let energy = within(first) + within(first + lag);
+            let (a, b) = (&x[first..], &x[first + lag..]);
+            let plain = 2.0 * product(&a[..WINDOW], &b[..WINDOW]) / (energy + 1e-12);
+            let flat = self.work[lag] / (whole * self.overlap[lag]);
+            self.plain[lag] = plain;
+            self.likeness[lag] = plain + FLAT_SHARE * (flat - plain);
+        }
+        sum as f32 / SPAN as f32
+    }
+
+    /// Leaves in `work` the correlation of the windowed span with its spectrum flattened: of the
+    /// power of each bin only the root is kept.
+    fn flatten(&mut self, x: &[f32]) {
+        self.work.fill(0.0);
+        for ((y, v), w) in self.work.iter_mut().zip(x).zip(self.window.iter()) {
+            *y = v * w;
+        }
+        // The lengths are fixed by `new`, so the transforms cannot refuse them.
+        let (work, spectrum) = (&mut self.work, &mut self.spectrum);
+        let _ = self
+            .forward
+            .process_with_scratch(work, spectrum, &mut self.scratch);
+        for (bin, value) in spectrum.iter_mut().enumerate() {
+            let counts = BINS.contains(&bin);
+            let root = if counts { value.norm_sqr().sqrt() } else { 0.0 };
+            *value = Complex::new(root, 0.0);
+        }
+        let _ = self
+            .inverse
+            .process_with_scratch(spectrum, work, &mut self.scratch);
+    }
+
+    /// Fills the front of `found` with the strongest peaks, best first.
+    fn peaks(&self, found: &mut [State; STATES]) {
+        let mut count = 0;
+        for lag in MIN_LAG..MAX_LAG {
+            let Some((offset, height)) = vertex(&self.likeness, lag) else {
+                continue;
+            };
+            if height < MIN_PEAK {
+                continue;
+            }
+            let (exact, voicing) = self.refine(lag, lag as f32 + offset);
+            let octaves = exact.log2();
+            let strength = height - LAG_PRICE * (octaves - (MIN_LAG as f32).log2());
+            let place = found[..count]
+                .iter()
+                .position(|other| other.strength < strength)
+                .unwrap_or(count);
+            if place == CANDIDATES {
+                continue;
+            }
+            count = (count + 1).min(CANDIDATES);
+            found[place..count].rotate_right(1);
+            found[place] = State {
+                octaves,
+                strength,
+                voicing,
+                score: 0.0,
+            };
+        }
+    }
+
+    /// Lag and height of the plain correlation's peak near `lag`, where it has one: the flattened
+    /// spectrum knows better which peak it is, the plain one where it lies.
+    fn refine(&self, lag: usize, otherwise: f32) -> (f32, f32) {
+        let near = lag.saturating_sub(2).max(MIN_LAG)..=(lag + 2).min(MAX_LAG - 1);
+        let top = near
+            .max_by(|&a, &b| self.plain[a].total_cmp(&self.plain[b]))
+            .unwrap_or(lag);
+        match vertex(&self.plain, top) {
+            Some((offset, height)) => (top as f32 + offset, height),
+            None => (otherwise, self.plain[lag]),
+        }
+    }
+}
+
+/// Sum of products of two stretches of a multiple of eight samples, in eight running sums.
+fn product(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [0.0f32; 8];
+    for (x, y) in a.chunks_exact(8).zip(b.chunks_exact(8)) {
+        for i in 0..8 {
+            sums[i] += x[i] * y[i];
+        }
+    }
+    sums.iter().sum()
+}
+
+/// Where between its neighbours, and how high, the parabola through a peak at `at` has its top.
+fn vertex(values: &[f32], at: usize) -> Option<(f32, f32)> {
+    let (before, here, after) = (values[at - 1], values[at], values[at + 1]);
+    if here < before || here <= after {
+        return None;
+    }
+    let offset = 0.5 * (before - after) / (before - 2.0 * here + after);
+    Some((offset, here - 0.25 * (before - after) * offset))
+}
+
+/// Viterbi's search for the best way through the candidates, decided `DECISION_HOPS` later.
+#[derive(Clone)]
+struct Path {
+    states: [State; STATES],
+    /// The states of the frame before, and from which of them each of `states` comes.
+    before: [State; STATES],
+    from: [usize; STATES],
+    /// Mean square of the loudest stretch lately.
+    loudest: f32,
+}
+
+impl Path {
+    fn new() -> Self {
+        let mut states = [NOBODY; STATES];
+        states[UNVOICED].score = 0.0;
+        Self {
+            states,
+            before: states,
+            from: [UNVOICED; STATES],
+            loudest: SILENCE,
+        }
+    }
+
+    /// One step: each candidate's best way from the last frame's states.
+    fn follow(&mut self, mut next: [State; STATES], power: f32) {
+        next[UNVOICED].strength = self.unvoiced_strength(power);
+        next[UNVOICED].score = 0.0;
+        let mut top = f32::MIN;
+        for (index, state) in next.iter_mut().enumerate() {
+            if state.score < 0.0 {
+                continue;
+            }
+            let (from, score) = self.best_way(index, state.octaves);
+            self.from[index] = from;
+            state.score = score + state.strength;
+            top = top.max(state.score);
+        }
+        for state in &mut next {
+            state.score = (state.score - top).max(NOBODY.score);
+        }
+        self.before = std::mem::replace(&mut self.states, next);
+    }
+
+    fn unvoiced_strength(&mut self, power: f32) -> f32 {
+        self.loudest = (self.loudest * FORGET).max(power).max(SILENCE);
+        let below_db = 10.0 * (self.loudest / power.max(SILENCE)).log10();
+        let faint = ((below_db - FAINT_DB) / 10.0).clamp(0.0, 1.0);
+        UNVOICED_STRENGTH + FAINT_PRICE * faint
+    }
+
+    /// The state to come from, and the score so far.
+    fn best_way(&self, to: usize, octaves: f32) -> (usize, f32) {
+        let mut best = (UNVOICED, f32::MIN);
+        for (index, past) in self.states.iter().enumerate() {
+            let price = match (to == UNVOICED, index == UNVOICED) {
+                (true, true) => 0.0,
+                (false, false) => JUMP_PRICE * (octaves - past.octaves).abs(),
+                _ => SWITCH_PRICE,
+            };
+            if past.score - price > best.1 {
+                best = (index, past.score - price);
+            }
+        }
+        best
+    }
+
+    /// The frame before the newest, as the best way up to now passes through it.
+    fn decided(&self) -> [f32; WIDTH] {
+        let by_score = |&a: &usize, &b: &usize| {
+            let (a, b) = (self.states[a].score, self.states[b].score);
+            a.total_cmp(&b)
+        };
+        let newest = (0..STATES).max_by(by_score).unwrap_or(UNVOICED);
+        let state = self.from[newest];
+        if state == UNVOICED {
+            let voiced = &self.before[..CANDIDATES];
+            let voicing = voiced.iter().map(|s| s.voicing).fold(0.0, f32::max);
+            return [0.0, voicing.min(1.0), 0.0];
+        }
+        let State {
+            octaves, voicing, ..
+        } = self.before[state];
+        let f0_hz = (INNER_RATE / octaves.exp2()).clamp(MIN_HZ, MAX_HZ);
+        [f0_hz, voicing.clamp(0.0, 1.0), 1.0]
     }
 }
