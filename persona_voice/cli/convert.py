@@ -5,7 +5,7 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from persona_voice.audio.files import Samples, SoundReader, SoundWriter
 from persona_voice.build import MODES, open_stream
-from persona_voice.errors import SettingError, StreamError
+from persona_voice.errors import AudioFileError, SettingError, StreamError
 from persona_voice.path.offline import converted
 from persona_voice.path.stream import VoiceStream
 
@@ -70,23 +70,31 @@ def run(options: argparse.Namespace) -> int:
             done = to_pipe(heard(stream, blocks, faults), sys.stdout.buffer, RAW[options.format])
         else:
             writer = stack.enter_context(SoundWriter(Path(options.output), rate))
+            show = stack.enter_context(progress(total, rate))
             done = 0
             for block in heard(stream, blocks, faults):
                 writer.write(block)
                 done += len(block)
-                show_progress(done, total, rate)
+                show(done)
     report(options, stream, faults, done, time.monotonic() - started, time.process_time() - cpu)
     return 0
 
 
 def raw_blocks(pipe: BinaryIO, rate: int, seconds: float, kind: np.dtype[Any]) -> Iterator[Samples]:
     size = max(1, round(seconds * rate)) * kind.itemsize
+    empty = True
     while data := pipe.read(size):
-        if len(data) % kind.itemsize:
-            message = f"raw input must be whole samples of {kind.itemsize} bytes, got {len(data) % kind.itemsize} bytes more"
-            raise StreamError(message, code="part_of_a_sample")
+        empty = False
+        if more := len(data) % kind.itemsize:
+            raise StreamError(
+                f"raw input must be whole samples of {kind.itemsize} bytes, got {more} bytes more",
+                code="part_of_a_sample",
+            )
         samples = np.frombuffer(data, kind)
         yield samples.astype(np.float32) / np.float32(32768 if kind.kind == "i" else 1)
+    if empty:
+        message = "standard input must hold at least one sample, got none"
+        raise AudioFileError(message, code="empty_file")
 
 
 def heard(
@@ -108,19 +116,22 @@ def to_pipe(blocks: Iterator[Samples], pipe: BinaryIO, kind: np.dtype[Any]) -> i
     return done
 
 
-def show_progress(done: int, total: int | None, rate: int) -> None:
-    """A bar on a terminal, nothing elsewhere."""
+@contextlib.contextmanager
+def progress(total: int | None, rate: int) -> Iterator[Callable[[int], None]]:
+    """A bar on a terminal, nothing elsewhere; its line ends however the work ends."""
     if not total or not sys.stderr.isatty():
+        yield lambda done: None
         return
-    part = done / total
-    bar = "#" * int(part * BAR)
-    end = "\n" if done >= total else ""
-    print(
-        f"\r[{bar:<{BAR}}] {part:4.0%} of {total / rate:.0f} s",
-        end=end,
-        file=sys.stderr,
-        flush=True,
-    )
+
+    def show(done: int) -> None:
+        bar = "#" * (BAR * done // total)
+        line = f"[{bar:<{BAR}}] {done / total:4.0%} of {total / rate:.0f} s"
+        print(f"\r{line}", end="", file=sys.stderr, flush=True)
+
+    try:
+        yield show
+    finally:
+        print(file=sys.stderr)
 
 
 def report(
