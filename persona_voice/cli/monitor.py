@@ -74,10 +74,9 @@ def watch(session: Session, seconds: float | None) -> None:
             text = line(session.status)
             # A terminal's line is written over, and cleared to its end.
             print(f"\r{text}\x1b[K" if terminal else text, end="" if terminal else "\n", flush=True)
-    except KeyboardInterrupt:  # the usual way to end it
-        pass
-    if terminal:
-        print()
+    finally:  # Ctrl-C is the usual way to end it
+        if terminal:
+            print()
 
 
 def device_table() -> str:
