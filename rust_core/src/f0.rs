@@ -67,6 +67,8 @@ const SILENCE: f32 = 1e-7;
 const FAINT_DB: f32 = 24.0;
 /// The price then rises by this much over the next 10 dB.
 const FAINT_PRICE: f32 = 0.45;
+/// Before anything was heard, speech is expected at -36 dBFS.
+const EXPECTED: f32 = 2.5e-4;
 /// What was loud is forgotten at 3 dB a second.
 const FORGET: f32 = 0.993_1;
 
@@ -446,7 +448,7 @@ impl Path {
             states,
             before: states,
             from: [UNVOICED; STATES],
-            loudest: SILENCE,
+            loudest: EXPECTED,
         }
     }
 

@@ -25,6 +25,8 @@ const FRAME_WEIGHT: f64 = 1.0 / 6.0;
 const MEMORY: f64 = 250.0;
 /// Voicing below which a frame says nothing about the speaker's mean.
 const SURE: f32 = 0.7;
+/// What people's F0 lies within: outside it the tracker followed noise.
+const SPEAKERS_HZ: std::ops::RangeInclusive<f32> = 60.0..=420.0;
 /// Once this much is known, F0 further than an octave from the mean is a mistake of the tracker.
 const KNOWN: f64 = 3.0;
 const MAX_DEVIATION: f64 = 1.0;
@@ -37,7 +39,8 @@ const MAX_OUT_HZ: f64 = 700.0;
 ///
 /// The speaker's mean is estimated as they speak, by Bayes' rule from the two groups that speakers
 /// fall into, so that the first syllable already lands in the right register; deviations from the
-/// mean are kept, times `range`. Frames that are hardly periodic, or an octave off, do not count. Through unvoiced frames the last F0 is held: whether harmonics
+/// mean are kept, times `range`. Frames that are hardly periodic, an octave
+/// off, or outside 60 to 420 Hz do not count. Through unvoiced frames the last F0 is held: whether harmonics
 /// sound there is the envelopes' matter.
 ///
 /// # Streaming
@@ -121,7 +124,7 @@ impl Prosody {
 
     fn step(&mut self, f0_hz: f32, voicing: f32, voiced: bool) -> f32 {
         self.ramp = (self.ramp + 1).min(RAMP_HOPS);
-        if !voiced || !f0_hz.is_finite() || f0_hz <= 0.0 {
+        if !voiced || !SPEAKERS_HZ.contains(&f0_hz) {
             return self.last_hz;
         }
         let octaves = f64::from(f0_hz).log2();
