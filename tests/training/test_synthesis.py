@@ -1,6 +1,7 @@
 """The vocoder that the network is trained through is the one that it is heard through."""
 
 import numpy as np
+import scipy.signal
 import torch
 
 from persona_voice import _core
@@ -8,6 +9,7 @@ from training.synthesis import HOP, Synthesis, band_centres_hz, pulses
 
 # The core places a pulse one sample later than the trainer and waits `latency` samples.
 LATER = 1
+MEAN_POLE = 0.995
 HOPS = 80
 
 
@@ -28,10 +30,16 @@ def both(part: int) -> tuple[np.ndarray, np.ndarray]:
     # The core's first hop runs at the first F0, from phase zero.
     pulse = pulses(f0, (HOP * f0[0] / 24_000) % 1)
     with torch.no_grad():
+        synthesis = Synthesis()
+        synthesis.fade[0] = (
+            1.0  # the trainer blanks the mean's bin; here the core's own filter does
+        )
         silence = torch.zeros(1, len(pulse))
-        trainer = Synthesis()(
+        trainer = synthesis(
             torch.tensor(envelopes[None], dtype=torch.float32), torch.tensor(pulse)[None], silence
         )[0].numpy()
+    # The core takes the mean away with one pole; the trainer has no use for that.
+    trainer = scipy.signal.lfilter([1, -1], [1, -MEAN_POLE], trainer)
     return core[5 * HOP :], trainer[5 * HOP : len(core)]
 
 
