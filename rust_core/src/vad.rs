@@ -14,13 +14,28 @@ const EDGES_HZ: [f32; 7] = [120.0, 300.0, 600.0, 1000.0, 1700.0, 2800.0, 4500.0]
 const BANDS: usize = EDGES_HZ.len() - 1;
 /// Mean square in a band below which nobody speaks: about -75 dBFS.
 const QUIET: f32 = 3e-8;
-/// The noise of a band rises by at most 3 dB a second, and falls with the level at once.
-const NOISE_RISE: f32 = 1.0069;
-/// Smoothing of the levels: 30 ms.
-const SMOOTH: f32 = 0.28;
-/// Mean excess over the noise, in dB, at which speech is as likely as not, and dB per unit of odds.
-const EVEN_DB: f32 = 9.0;
-const ODDS_DB: f32 = 2.0;
+/// Mean square of all bands below which a frame says nothing about the room: -100 dBFS. Sound cards
+/// and speech synthesis begin with such frames, and pause with them.
+const MUTE: f32 = 1e-10;
+/// Smoothing of the levels that are held against the noise, 30 ms, and of those that the noise is
+/// found from, 100 ms: the least of many rough values would lie far below their mean.
+const FAST: f32 = 0.28;
+const SLOW: f32 = 0.1;
+/// The noise of a band is its least level of the last `BLOCKS` blocks and the one at hand: 3 to
+/// 3.25 s. Few phrases go on that long without a dip in a band.
+const BLOCKS: usize = 12;
+const BLOCK_HOPS: usize = 25;
+/// What the least lies below the mean of steady noise: 2 dB.
+const LEAST_TO_MEAN: f32 = 1.585;
+/// Speech need not stand out everywhere: this many bands are averaged, the best ones.
+const BEST: usize = 3;
+/// In one band, more than this says no more, and would only ring longer: 25 dB.
+const MAX_EXCESS: f32 = 316.0;
+/// Excess over the noise, in dB, at which speech is as likely as not, and dB per unit of odds.
+const EVEN_DB: f32 = 7.5;
+const ODDS_DB: f32 = 1.5;
+/// Hops until the window has been filled.
+const FILLING: u32 = (FFT / HOP) as u32;
 /// Speech begins above `ENTER` and ends below `LEAVE` held for `HANGOVER` hops: pauses shorter than
 /// 200 ms are closures of plosives.
 const ENTER: f32 = 0.6;
@@ -29,15 +44,17 @@ const HANGOVER: u32 = 20;
 
 /// Speech probability 0 to 1, and speech 0 or 1 after hysteresis: `[frames, 2]`.
 ///
-/// The level of six bands is held against the steady noise of each, which is followed downwards at
-/// once and upwards slowly. Whatever stands out and moves is taken for speech: music is, too.
+/// The level of six bands is held against the steady noise of each, the least level of the last
+/// three seconds. Whatever stands out of that is taken for speech: music is, too, and a fan for the
+/// three seconds after it was switched on.
 ///
 /// # Streaming
-/// Window 512 samples (21 ms), look-ahead 0. The noise starts as the first frame's level.
+/// Window 512 samples (21 ms), look-ahead 0. The first two frames, whose window is not yet full,
+/// are no speech.
 ///
 /// # Source
-/// Noise by following minima: Martin (1994), Spectral subtraction based on minimum statistics; here
-/// with a limited rise in place of a search.
+/// Noise by minima of smoothed levels: Martin (1994), Spectral subtraction based on minimum
+/// statistics, EUSIPCO; with a fixed smoothing and bias.
 #[derive(Clone)]
 pub struct Vad {
     fft: Arc<dyn RealToComplex<f32>>,
@@ -48,11 +65,26 @@ pub struct Vad {
     frame: Vec<f32>,
     spectrum: Vec<Complex<f32>>,
     scratch: Vec<Complex<f32>>,
-    level: [f32; BANDS],
-    noise: [f32; BANDS],
-    started: bool,
+    fast: [f32; BANDS],
+    room: Room,
+    /// Frames so far, up to `FILLING`.
+    filled: u32,
     speech: bool,
     quiet_hops: u32,
+}
+
+/// The least level of each band, lately.
+#[derive(Clone)]
+struct Room {
+    slow: [f32; BANDS],
+    /// The last frame was mute, so that `slow` begins anew.
+    mute: bool,
+    /// Of the block at hand, and how many hops of it have been.
+    least: [f32; BANDS],
+    hops: usize,
+    /// Of the blocks before, and where the next goes.
+    before: [[f32; BANDS]; BLOCKS],
+    at: usize,
 }
 
 impl Default for Vad {
@@ -79,22 +111,34 @@ impl Vad {
             spectrum: fft.make_output_vec(),
             scratch: fft.make_scratch_vec(),
             fft,
-            level: [0.0; BANDS],
-            noise: [QUIET; BANDS],
-            started: false,
+            fast: [0.0; BANDS],
+            room: Room::new(),
+            filled: 0,
             speech: false,
             quiet_hops: 0,
         }
     }
 
     fn frame(&mut self, out: &mut [f32]) {
+        let probability = if self.filled < FILLING {
+            self.filled += 1;
+            0.0
+        } else {
+            let power = self.band_powers();
+            self.room.hear(&power);
+            let excess_db = self.excess_db(&power);
+            1.0 / (1.0 + ((EVEN_DB - excess_db) / ODDS_DB).exp())
+        };
+        self.decide(probability);
+        out[0] = probability;
+        out[1] = f32::from(u8::from(self.speech));
+    }
+
+    /// Mean square of each band in the window that ends now.
+    fn band_powers(&mut self) -> [f32; BANDS] {
         let (newer, older) = self.history.split_at(self.position);
-        for ((y, x), w) in self
-            .frame
-            .iter_mut()
-            .zip(older.iter().chain(newer))
-            .zip(self.window.iter())
-        {
+        let in_order = older.iter().chain(newer);
+        for ((y, x), w) in self.frame.iter_mut().zip(in_order).zip(self.window.iter()) {
             *y = x * w;
         }
         // The lengths are fixed by `new`, so the transform cannot refuse them.
@@ -102,27 +146,23 @@ impl Vad {
             self.fft
                 .process_with_scratch(&mut self.frame, &mut self.spectrum, &mut self.scratch);
         let bin = |hz: f32| (hz * FFT as f32 / RATE as f32).round() as usize;
-        let mut excess_db = 0.0;
-        for band in 0..BANDS {
+        std::array::from_fn(|band| {
             let bins = &self.spectrum[bin(EDGES_HZ[band])..bin(EDGES_HZ[band + 1])];
-            let power: f32 = bins.iter().map(Complex::norm_sqr).sum();
-            let level = &mut self.level[band];
-            *level += SMOOTH * (power - *level);
-            let noise = &mut self.noise[band];
-            *noise = if self.started {
-                (*noise * NOISE_RISE).min(*level)
-            } else {
-                *level
-            }
-            .max(QUIET);
-            let above = 10.0 * ((*level + 1e-20) / *noise).max(1.0).log10();
-            excess_db += above.min(25.0) / BANDS as f32;
+            bins.iter().map(Complex::norm_sqr).sum()
+        })
+    }
+
+    /// By how much the best bands stand out of the noise.
+    fn excess_db(&mut self, power: &[f32; BANDS]) -> f32 {
+        let mut above = [0.0; BANDS];
+        for band in 0..BANDS {
+            let noise = self.room.noise(band);
+            let fast = &mut self.fast[band];
+            *fast = (*fast + FAST * (power[band] - *fast)).min(noise * MAX_EXCESS);
+            above[band] = 10.0 * (*fast / noise).max(1.0).log10();
         }
-        self.started = true;
-        let probability = 1.0 / (1.0 + ((EVEN_DB - excess_db) / ODDS_DB).exp());
-        self.decide(probability);
-        out[0] = probability;
-        out[1] = f32::from(u8::from(self.speech));
+        above.sort_unstable_by(|a, b| b.total_cmp(a));
+        above[..BEST].iter().sum::<f32>() / BEST as f32
     }
 
     fn decide(&mut self, probability: f32) {
@@ -136,6 +176,47 @@ impl Vad {
         } else if self.quiet_hops > HANGOVER {
             self.speech = false;
             self.quiet_hops = HANGOVER;
+        }
+    }
+}
+
+impl Room {
+    fn new() -> Self {
+        Self {
+            slow: [0.0; BANDS],
+            mute: true,
+            least: [f32::MAX; BANDS],
+            hops: 0,
+            before: [[f32::MAX; BANDS]; BLOCKS],
+            at: 0,
+        }
+    }
+
+    fn hear(&mut self, power: &[f32; BANDS]) {
+        let was_mute = std::mem::replace(&mut self.mute, power.iter().sum::<f32>() < MUTE);
+        if self.mute {
+            return;
+        }
+        let share = if was_mute { 1.0 } else { SLOW };
+        for ((slow, least), now) in self.slow.iter_mut().zip(&mut self.least).zip(power) {
+            *slow += share * (now - *slow);
+            *least = least.min(*slow);
+        }
+        self.hops += 1;
+        if self.hops == BLOCK_HOPS {
+            self.before[self.at] = std::mem::replace(&mut self.least, [f32::MAX; BANDS]);
+            self.at = (self.at + 1) % BLOCKS;
+            self.hops = 0;
+        }
+    }
+
+    fn noise(&self, band: usize) -> f32 {
+        let before = self.before.iter().map(|block| block[band]);
+        let least = before.fold(self.least[band], f32::min);
+        if least == f32::MAX {
+            QUIET
+        } else {
+            (least * LEAST_TO_MEAN).max(QUIET)
         }
     }
 }
@@ -182,9 +263,9 @@ impl Analyzer for Vad {
         self.history.fill(0.0);
         self.position = 0;
         self.in_hop = 0;
-        self.level = [0.0; BANDS];
-        self.noise = [QUIET; BANDS];
-        self.started = false;
+        self.fast = [0.0; BANDS];
+        self.room = Room::new();
+        self.filled = 0;
         self.speech = false;
         self.quiet_hops = 0;
     }
