@@ -51,9 +51,9 @@ def codes_in_the_source() -> set[str]:
     found = set()
     for file in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.keyword) and node.arg == "code":
-                if isinstance(node.value, ast.Constant):
-                    found.add(str(node.value.value))
+            named = isinstance(node, ast.keyword) and node.arg == "code"
+            if named and isinstance(node.value, ast.Constant):
+                found.add(str(node.value.value))
     return found
 
 
