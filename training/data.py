@@ -15,19 +15,22 @@ from training.synthesis import HOP, RATE, pulses
 
 # Feature frame k ends at sample (k + 1) * HOP and stands for the middle of its 768 samples.
 FRAME_CENTRE = 0.6  # hops before the frame's index: (k + 1) * 240 - 384 = 240 * (k - 0.6)
+# Warps say the same at the same moment to the sample; time-aligned engines only nearly.
 ENGINE_WEIGHT = {
-    "kokoro": 1.2,
-    "kokoro+world": 1.2,
+    "kokoro": 2.0,
+    "kokoro+world": 1.6,
     "target+world": 0.6,
-    "espeak-ng": 0.9,
-    "flite": 0.9,
+    "espeak-ng": 0.8,
+    "flite": 0.8,
 }
+# Share of crops that reach the network as they were made.
+CLEAN = 0.35
 
 
 @dataclass(frozen=True)
 class CropConfig:
-    warm_frames: int = 30  # only to fill the network's past
-    frames: int = 90  # judged
+    warm_frames: int = 8  # what a stream that begins in the middle of speech cannot know
+    frames: int = 152  # judged
 
 
 class Pairs:
@@ -134,20 +137,19 @@ def vocal_tract(rng: np.random.Generator, mel: np.ndarray) -> np.ndarray:
 @dataclass
 class Crop:
     mel: np.ndarray  # [warm + frames, 80]
-    envelopes: np.ndarray  # [frames, 2, 80]
-    target: np.ndarray  # [(frames - 1) * HOP]
+    envelopes: np.ndarray  # [reach + frames, 2, 80]
+    target: np.ndarray  # [(reach + frames - 1) * HOP]
     pulse: np.ndarray  # same
 
 
-def crop(rng: np.random.Generator, pairs: Pairs, config: CropConfig, lookahead: int) -> Crop:
-    """One crop; envelopes at moments ``m .. m + frames`` follow from the frames that end
-    ``lookahead`` samples after them."""
+def crop(rng: np.random.Generator, pairs: Pairs, config: CropConfig, reach: int) -> Crop:
+    """One crop. The last feature frame ends one hop after the last moment, so that a head which is
+    ``late`` frames late answers for moments ``reach - late ..`` of the envelopes."""
     item = pairs.items[rng.choice(len(pairs.items), p=pairs.weight)]
     kinds = item["meta"]["sources"]
-    late = lookahead // HOP - 1  # frame index minus moment index
     moments = len(item["target"]) // HOP
     first = int(rng.integers(-10, max(moments - config.frames, -9)))
-    index = np.arange(first - config.warm_frames, first + config.frames) + late  # feature frames
+    index = np.arange(first - config.warm_frames, first + config.frames)  # feature frames
     if not kinds or rng.random() < 0.03:
         source, path = item["target"], np.arange(moments, dtype=np.float32)
     else:
@@ -162,14 +164,15 @@ def crop(rng: np.random.Generator, pairs: Pairs, config: CropConfig, lookahead: 
     low, high = int(np.floor(at.min())) - 8, int(np.ceil(at.max())) + 2
     audio = segment(source, low * HOP, (high + 1) * HOP)
     gain = 10 ** (rng.uniform(-16, 6) / 20)
-    audio = (degrade(rng, audio) * gain).astype(np.float32)
-    mel = LogMel().process(np.clip(audio, -1, 1))
+    if rng.random() >= CLEAN:
+        audio = degrade(rng, audio)
+    mel = LogMel().process(np.clip(audio * gain, -1, 1).astype(np.float32))
     position = np.clip(at - low, 0, len(mel) - 1.001)
     whole = position.astype(int)
     part = (position - whole).astype(np.float32)[:, None]
     mel = mel[whole] * (1 - part) + mel[whole + 1] * part
-    target = segment(item["target"], first * HOP, (first + config.frames - 1) * HOP) * gain
-    moment = np.arange(first, first + config.frames)
+    moment = np.arange(first - reach, first + config.frames)
+    target = segment(item["target"], moment[0] * HOP, moment[-1] * HOP) * gain
     answer = item["envelopes"][np.clip(moment, 0, len(item["envelopes"]) - 1)].astype(np.float32)
     answer += np.float32(np.log(gain))
     answer[(moment < 0) | (moment >= len(item["envelopes"]))] = SILENT
@@ -193,16 +196,10 @@ class Crops(torch.utils.data.IterableDataset):
     """Batches without end; batch ``n`` depends on the seed and ``n`` alone."""
 
     def __init__(
-        self,
-        pairs: Pairs,
-        config: CropConfig,
-        batch: int,
-        seed: int,
-        start: int,
-        heads: dict[str, int],
+        self, pairs: Pairs, config: CropConfig, batch: int, seed: int, start: int, reach: int
     ) -> None:
         self.pairs, self.config, self.batch = pairs, config, batch
-        self.seed, self.start, self.heads = seed, start, heads
+        self.seed, self.start, self.reach = seed, start, reach
 
     def __iter__(self) -> Iterator[tuple]:
         worker = torch.utils.data.get_worker_info()
@@ -211,15 +208,9 @@ class Crops(torch.utils.data.IterableDataset):
             step, stride = self.start + worker.id, worker.num_workers
         while True:
             rng = np.random.default_rng([self.seed, step])
-            mode = "studio" if step % 4 == 3 else "live"
-            crops = [
-                crop(rng, self.pairs, self.config, self.heads[mode]) for _ in range(self.batch)
-            ]
-            yield (
-                mode,
-                *(
-                    torch.from_numpy(np.stack([getattr(c, name) for c in crops]))
-                    for name in ("mel", "envelopes", "target", "pulse")
-                ),
+            crops = [crop(rng, self.pairs, self.config, self.reach) for _ in range(self.batch)]
+            yield tuple(
+                torch.from_numpy(np.stack([getattr(c, name) for c in crops]))
+                for name in ("mel", "envelopes", "target", "pulse")
             )
             step += stride

@@ -16,23 +16,18 @@ samples before the end of the newest frame, the studio head for one further back
 heard more of what follows.
 """
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-BANDS = 80
+from persona_voice.converter import BANDS, LOG_POWER_OF_NOISE, NEWER_SHARE
+
 # Log-mel runs from ln(1e-10) = -23 to about 0: brought to about -2.6 to 2.
 MEL_CENTRE, MEL_SPREAD = -10.0, 5.0
 # Natural logarithm of an amplitude: of a silent band, and of one louder than speech ever is.
 ENVELOPE_FLOOR, ENVELOPE_CEILING = -16.0, 4.0
-# Noise of unit power has this mean power in a bin of the log-mel analysis (Hann of 768 samples).
-LOG_POWER_OF_NOISE = math.log(4 * 1.5 / 768)
 HOP = 240
-# A log-mel frame stands for the middle of its window, 1.6 hops before the end of its hop: what a
-# moment n hops before the end of the newest frame was like lies between two frames.
-NEWER_SHARE = 0.6
 
 
 @dataclass(frozen=True)
@@ -42,7 +37,7 @@ class NetworkConfig:
     channels: int = 192
     hidden: int = 256
     input_frames: int = 5
-    dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 1, 2, 4, 8, 16)
+    dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 1, 2, 4)
     # Samples at 24 kHz from the moment an envelope stands for to the end of the newest frame.
     live_lookahead: int = 720
     studio_lookahead: int = 1920
@@ -126,6 +121,11 @@ class ConverterNetwork(nn.Module):
 
     def forward(self, frames: Tensor, state: State, mode: str) -> tuple[Tensor, State]:
         """Log-mel ``[B, T, 80]`` to log amplitudes ``[B, T, 2, 80]`` (harmonics, noise)."""
+        body, heard, new = self.body(frames, state)
+        return self.answer(mode, body, heard), new
+
+    def body(self, frames: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
+        """What both heads read ``[B, T, C]``, all frames heard ``[B, past + T, 80]``, the new past."""
         count = frames.shape[1]
         heard = torch.cat([state[0], (frames - MEL_CENTRE) / MEL_SPREAD], dim=1)
         new = [heard[:, count:]]
@@ -134,9 +134,13 @@ class ConverterNetwork(nn.Module):
         for layer, past in zip(self.layers, state[1:], strict=True):
             x, kept = layer(x, past)
             new.append(kept)
-        own = self.own_envelope(heard, count, self.config.late(mode))
-        y = self.heads[mode](self.norm(x)).unflatten(2, (2, BANDS)) + own.unsqueeze(2)
-        return y.clamp(ENVELOPE_FLOOR, ENVELOPE_CEILING), tuple(new)
+        return self.norm(x), heard, tuple(new)
+
+    def answer(self, mode: str, body: Tensor, heard: Tensor) -> Tensor:
+        """One head's log amplitudes ``[B, T, 2, 80]``."""
+        own = self.own_envelope(heard, body.shape[1], self.config.late(mode))
+        y = self.heads[mode](body).unflatten(2, (2, BANDS)) + own.unsqueeze(2)
+        return y.clamp(ENVELOPE_FLOOR, ENVELOPE_CEILING)
 
     @staticmethod
     def own_envelope(heard: Tensor, count: int, late: int) -> Tensor:
