@@ -1,5 +1,6 @@
 """What the path wants from any voice converter; and `Identity`, which changes nothing."""
 
+import math
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,6 +10,11 @@ Frames = npt.NDArray[np.float32]
 State = Any  # opaque to the path: made by start, handed in, handed out, never changed in place
 
 BANDS = 80
+# A flat spectrum of unit power has this log power in a bin of the log-mel analysis (Hann of 768).
+LOG_POWER_OF_NOISE = math.log(4 * 1.5 / 768)
+# A log-mel frame stands for the middle of its window, 1.6 hops before the end of its hop: what a
+# moment whole hops before the end of the newest frame was like lies between two frames.
+NEWER_SHARE = 0.6
 # Natural logarithm of an amplitude that nobody hears: the envelope of silence.
 SILENT = -16.0
 
@@ -30,20 +36,16 @@ class Converter(Protocol):
 class Identity:
     """The speaker's own envelope back: for tests of the path, without torch and without weights."""
 
+    # Between the middles of the last frame but one, 624 before its end, and of the one before, 864.
     lookahead = 720
-    # A log-mel frame stands for 384 samples before its end, so that 720 lies between the last
-    # frame but one (624) and the one before (864).
-    _NEWER = np.float32(0.6)
-
-    # A flat spectrum of unit power gives each bin of the analysis this power (Hann of 768).
-    _POWER_OF_NOISE = 4 * 1.5 / 768
 
     def start(self) -> Frames:
         return np.full((2, BANDS), np.log(1e-10), np.float32)
 
     def step(self, state: Frames, frames: Frames) -> tuple[Frames, Frames]:
         earlier = np.concatenate([state, frames])
-        mel = self._NEWER * earlier[1:-1] + (1 - self._NEWER) * earlier[:-2]
-        log_amplitude = (mel - np.float32(np.log(self._POWER_OF_NOISE))) / 2
+        newer = np.float32(NEWER_SHARE)
+        mel = newer * earlier[1:-1] + (1 - newer) * earlier[:-2]
+        log_amplitude = (mel - np.float32(LOG_POWER_OF_NOISE)) / 2
         silent = np.full_like(log_amplitude, SILENT)
         return earlier[-2:], np.hstack([log_amplitude, silent])

@@ -1,59 +1,146 @@
-"""Every error code, and that each error is also the standard one it stands for."""
+"""Every error code with its full text, and the standard error that each of ours also is."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
-from persona_voice import errors
+from persona_voice import _core, errors
 
 PACKAGE = Path(errors.__file__).parent
-CODES = {
-    "bad_command",
-    "bad_persona_file",
-    "cannot_read",
-    "cannot_write",
-    "converter_failed",
-    "damaged_file",
-    "device_failed",
-    "empty_file",
-    "empty_text",
-    "no_device",
-    "no_file",
-    "no_sample_rate",
-    "no_sound_library",
-    "no_torch",
-    "non_finite",
-    "not_audio",
-    "out_of_range",
-    "part_of_a_sample",
-    "rate_out_of_range",
-    "source_crashed",
-    "source_missing",
-    "source_no_sound",
-    "source_refused",
-    "too_many_channels",
-    "unknown_device",
-    "unknown_format",
-    "unknown_mode",
-    "unknown_persona",
-    "unknown_source",
-    "weights_damaged",
-    "weights_format",
-    "weights_missing",
-    "weights_not_finite",
-    "weights_shape",
-    "wrong_array",
+CORE = PACKAGE.parent / "rust_core" / "src" / "error.rs"
+# Programs rely on codes: a new one is written down here, an old one does not change.
+TEXTS = {
+    "bad_command": (
+        "command asks for a voice and none is given: {}",
+        "command must be words as in a shell, got {} ({})",
+        "command must name a program, got nothing",
+    ),
+    "bad_persona_file": (
+        "{} must be a readable TOML file: {}",
+        "{} must hold exactly {}; missing or unknown: {}",
+        "{}: {} must be a {}, got {}",
+    ),
+    "cannot_read": (
+        "{} cannot be read: Permission denied",
+        "{} cannot be read: {}",
+    ),
+    "cannot_write": (
+        "{} cannot be written: {}",
+        "{} must be a folder that can be written: {}",
+    ),
+    "converter_failed": (
+        "the converter must give finite envelopes, and failed within the first {} s",
+    ),
+    "damaged_file": ("{} must be readable to its end: {}",),
+    "device_failed": (
+        "the sound device loopback has stopped",
+        "the sound device {} cannot be used at {} Hz: {}",
+        "the sound device {} has stopped",
+    ),
+    "empty_file": (
+        "standard input must hold at least one sample, got none",
+        "{} must hold at least one sample, got none",
+    ),
+    "empty_text": ("the text must hold a word to say, got {}",),
+    "no_device": ("there is no sound device for {} on this machine",),
+    "no_file": ("no file {}",),
+    "no_sample_rate": ("samples must come with their sample_rate in Hz",),
+    "no_sound_library": (
+        "no sound library could be loaded ({}); on Debian: apt install libportaudio2",
+    ),
+    "no_torch": ("conversion needs torch, which does not load here: {}",),
+    "non_finite": (
+        "samples must be finite, got NaN or infinity",
+        "{} must hold finite samples only, got NaN or infinity at {} s",
+    ),
+    "not_audio": (
+        "{} must be a sound file that libsndfile reads: {}",
+        "{} must be a sound file, got a folder",
+    ),
+    "out_of_range": (
+        "--block-ms must lie in 1..=60000 ms, got {}",
+        "sample_rate must lie in {}..={} Hz, got {}",
+    ),
+    "part_of_a_sample": ("raw input must be whole samples of {} bytes, got {} bytes more",),
+    "rate_out_of_range": ("{}: the sample rate must lie in {}..={} Hz, got {}",),
+    "source_crashed": (
+        "Kokoro failed on {} phonemes: {}",
+        "espeak-ng's process ended unasked: {}",
+        "{} must end with 0, got {}: {}",
+    ),
+    "source_missing": (
+        "Kokoro needs onnxruntime: pip install 'persona-voice-engine[kokoro]'",
+        "Kokoro needs {} in {}; python -m training.models fetches the model, training/ holds the voices",
+        "the program {} must be there and run: {}",
+        "{} must be a model that onnxruntime reads: {}",
+    ),
+    "source_no_sound": (
+        "the sound of the command cannot be read: {}",
+        "{} gave no sound",
+        "{} gave no sound for {}",
+        "{} wrote no file {out}",
+    ),
+    "source_refused": (
+        "Kokoro has no voice {}; there are: {}",
+        "{}",
+    ),
+    "too_many_channels": ("{} must have at most {} channels, got {}",),
+    "unknown_device": ("{} {} device {}; {}: {}",),
+    "unknown_format": ("{} must end in a format that is written ({}), got {}",),
+    "unknown_mode": ("mode must be one of {}, got {}",),
+    "unknown_persona": ('no persona "{}" in this installation; there are: {}',),
+    "unknown_source": ("source must be one of {}, got {}",),
+    "weights_damaged": ("{} must be a whole safetensors file: {}",),
+    "weights_format": ('{} must have the format "{}", found "{}"',),
+    "weights_missing": ("no weights at {}",),
+    "weights_not_finite": ("{} must hold finite numbers only; {} does not",),
+    "weights_shape": (
+        "{} must describe its network: {}",
+        "{} must hold the tensors its shape asks for: {}",
+    ),
+    "wrong_array": ("a block must be a float32 array of one dimension, got {}",),
 }
+CORE_CODES = {"out_of_range", "output_too_short", "wrong_shape", "wrong_array"}
 
 
-def codes_in_the_source() -> set[str]:
-    found = set()
-    for file in PACKAGE.rglob("*.py"):
+def text_of(node: ast.expr) -> str:
+    """A message as it stands in the source, each value of it as ``{}``."""
+    match node:
+        case ast.Constant():
+            return str(node.value)
+        case ast.JoinedStr():
+            parts = (p.value if isinstance(p, ast.Constant) else "{}" for p in node.values)
+            return "".join(map(str, parts))
+        case ast.BinOp():
+            return text_of(node.left) + text_of(node.right)
+        case _:
+            return "{}"
+
+
+def texts_in(function: ast.FunctionDef) -> set[tuple[str, str]]:
+    found, message = set(), "{}"
+    nodes = (n for n in ast.walk(function) if isinstance(n, ast.Assign | ast.Call))
+    for node in sorted(nodes, key=lambda n: n.lineno):
+        match node:
+            case ast.Assign(targets=[ast.Name(id="message")]):
+                message = text_of(node.value)
+            case ast.Call(args=[first, *_]):
+                named = {k.arg: k.value for k in node.keywords}
+                if isinstance(code := named.get("code"), ast.Constant):
+                    is_message = isinstance(first, ast.Name) and first.id == "message"
+                    found.add((str(code.value), message if is_message else text_of(first)))
+    return found
+
+
+def texts_in_the_source(package: Path) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for file in package.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
-            named = isinstance(node, ast.keyword) and node.arg == "code"
-            if named and isinstance(node.value, ast.Constant):
-                found.add(str(node.value.value))
+            if isinstance(node, ast.FunctionDef):
+                for code, text in texts_in(node):
+                    found.setdefault(code, set()).add(text)
     return found
 
 
@@ -82,6 +169,32 @@ def test_each_can_be_caught_as_ours_and_as_the_standard_one(
     )
 
 
-def test_every_code_is_listed() -> None:
-    """Programs rely on codes: a new one is written down here, an old one does not change."""
-    assert codes_in_the_source() == CODES
+def test_every_code_is_listed_with_its_texts() -> None:
+    assert texts_in_the_source(PACKAGE) == {code: set(texts) for code, texts in TEXTS.items()}
+
+
+def test_a_planted_text_is_found(tmp_path: Path) -> None:
+    (tmp_path / "planted.py").write_text(
+        'def f(x):\n    message = f"x must be 1, got {x}"\n    raise E(message, code="planted")\n'
+    )
+    assert texts_in_the_source(tmp_path) == {"planted": {"x must be 1, got {}"}}
+
+
+def test_every_code_of_the_core_is_listed() -> None:
+    codes = set(re.findall(r'Self::\w+ \{ \.\. \} => "(\w+)"', CORE.read_text()))
+    assert codes | {"wrong_array"} == CORE_CODES
+
+
+@pytest.mark.parametrize(
+    ("rates", "text"),
+    [
+        ((7_999, 24_000), "input_rate in Hz must lie in 8000..=192000, got 7999"),
+        ((24_000, 192_001), "output_rate in Hz must lie in 8000..=192000, got 192001"),
+        ((-1, 24_000), "input_rate in Hz must lie in 8000..=192000, got -1"),
+        ((24_000, 1 << 40), "output_rate in Hz must lie in 8000..=192000, got 1099511627776"),
+    ],
+)
+def test_a_refusal_of_the_core_is_a_setting_error(rates: tuple[int, int], text: str) -> None:
+    with pytest.raises(errors.SettingError) as caught:
+        _core.Resampler(*rates)
+    assert (caught.value.code, str(caught.value)) == ("out_of_range", text)

@@ -14,11 +14,10 @@ import numpy.typing as npt
 import soundfile
 
 from persona_voice.errors import AudioFileError
+from persona_voice.units import MAX_CHANNELS, MAX_RATE, MIN_RATE
 
 Samples = npt.NDArray[np.float32]
 
-MIN_RATE, MAX_RATE = 8_000, 192_000
-MAX_CHANNELS = 8
 BLOCK_SECONDS = 1.0
 # The others that libsndfile writes change the rate or the length, or need to be told more.
 WRITTEN = ("wav", "flac", "ogg", "mp3", "aiff", "au", "caf", "w64", "rf64")

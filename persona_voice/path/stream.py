@@ -18,10 +18,10 @@ from persona_voice import _core
 from persona_voice.converter import SILENT, Converter, Frames
 from persona_voice.errors import SettingError, StreamError
 from persona_voice.persona.persona import Persona
+from persona_voice.units import MAX_RATE, MIN_RATE
 
 Samples = npt.NDArray[np.float32]
 
-MIN_RATE, MAX_RATE = 8_000, 192_000
 # Peaks above this are held back: a little under full scale, for converters that overshoot.
 CEILING_DB = -1.0
 NOISE_SEED = 0x5A3A47A

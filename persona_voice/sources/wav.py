@@ -8,10 +8,9 @@ import numpy as np
 
 from persona_voice.errors import SourceError
 from persona_voice.sources.source import Samples
+from persona_voice.units import MAX_CHANNELS, MAX_RATE, MIN_RATE
 
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
-MIN_RATE, MAX_RATE = 8_000, 192_000
-MAX_CHANNELS = 8
 # Sizes from here on are what writers put who cannot go back: until the pipe ends.
 UNKNOWN_SIZE = 0x7FFFF000
 BLOCK_SECONDS = 0.04

@@ -18,7 +18,7 @@ pub use f0::F0Tracker;
 pub use features::LogMel;
 pub use level::{Fade, Limiter, Loudness};
 pub use prosody::{Prosody, ProsodyTargets};
-pub use resample::Resampler;
+pub use resample::{Resampler, MAX_RATE, MIN_RATE};
 pub use stage::{Analyzer, Rates, Stage, HOP, RATE};
 pub use vad::Vad;
 pub use vocoder::Vocoder;

@@ -7,9 +7,10 @@ use crate::math::sample::{tame, LOUDEST};
 use crate::math::window::{kaiser, kaiser_beta};
 use crate::stage::{Rates, Stage};
 
-/// Slowest and fastest stream, in Hz: telephone, and the fastest sound cards.
-const MIN_RATE: u32 = 8_000;
-const MAX_RATE: u32 = 192_000;
+/// Slowest stream, in Hz: telephone.
+pub const MIN_RATE: u32 = 8_000;
+/// Fastest stream, in Hz: the fastest sound cards.
+pub const MAX_RATE: u32 = 192_000;
 /// How far the filter lets through what it should stop; 80 is audible to nobody, the rest is margin
 /// for rounding and for tables between phases.
 const ATTENUATION_DB: f64 = 96.0;
