@@ -61,13 +61,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, help="write the result here")
     parser.add_argument("--weights", type=Path, help="a weights file, or a folder that holds one")
     parser.add_argument("--mode", choices=("live", "studio"), default="live")
+    parser.add_argument("--engine", choices=("native", "torch"), default="native")
     parser.add_argument("--identity", action="store_true", help="the path without a converter")
     parser.add_argument("--seconds", type=float, default=60.0, help="default: %(default)s")
 
 
 def main(options: argparse.Namespace) -> None:
     report.refuse_debug()
-    settings = StreamSettings(options.mode, STREAM_RATE, options.weights, options.identity)
+    settings = StreamSettings(
+        options.mode, STREAM_RATE, options.weights, options.identity, options.engine
+    )
     figures = measure(settings, options.seconds)
     print(
         f"block of {BLOCK_MS} ms: p50 {figures['block_ms_p50']:.2f}, p95 "

@@ -26,6 +26,7 @@ class StreamSettings:
     sample_rate: int = 48_000
     weights: Path | None = None
     identity: bool = False
+    engine: str = "auto"
 
     def open(self) -> VoiceStream:
         persona = load_persona(PERSONA)
@@ -34,7 +35,9 @@ class StreamSettings:
         weights = self.weights
         if weights is not None and weights.is_dir():
             weights = weights / persona.weights
-        return open_stream(persona, self.sample_rate, self.mode, weights=weights)
+        return open_stream(
+            persona, self.sample_rate, self.mode, weights=weights, engine=self.engine
+        )
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -42,6 +45,7 @@ class StreamSettings:
             "mode": self.mode,
             "sample_rate": self.sample_rate,
             "block_ms": BLOCK_MS,
+            "engine": self.engine,
             "converter": "identity" if self.identity else str(self.weights or "the persona's own"),
         }
 

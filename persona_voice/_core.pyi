@@ -39,6 +39,30 @@ class Prosody:
     def reset(self) -> None: ...
     def clone(self) -> Prosody: ...
 
+class Network:
+    """The converter's network: log-mel frames in, two envelopes out; what torch computes, to 1e-4.
+
+    ``late`` is the head's: hops by which the moment of an answer lies before its frame's own.
+    ``tensors`` are flat float32 arrays by name: ``enter.*``, ``layers.N.norm.weight``,
+    ``layers.N.up.*``, ``layers.N.down.*``, ``norm.weight``, ``head.*``, weights row after row.
+    ``SettingError`` ``wrong_shape`` if one is missing or of another length. Clones share weights.
+    """
+
+    def __init__(
+        self,
+        *,
+        channels: int,
+        hidden: int,
+        input_frames: int,
+        dilations: list[int],
+        late: int,
+        tensors: dict[str, Samples],
+    ) -> None: ...
+    def process(self, frames: Frames, /) -> Frames:
+        """``[n, 80]`` log-mel to ``[n, 160]`` log amplitudes: 80 of harmonics, 80 of noise."""
+    def reset(self) -> None: ...
+    def clone(self) -> Network: ...
+
 class Vocoder:
     """Frames of F0 and two envelopes to sound, 240 samples a frame."""
 

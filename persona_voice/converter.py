@@ -10,6 +10,8 @@ Frames = npt.NDArray[np.float32]
 State = Any  # opaque to the path: made by start, handed in, handed out, never changed in place
 
 BANDS = 80
+# Little look-ahead for live use, or more for what need not be live.
+MODES = ("live", "studio")
 # A flat spectrum of unit power has this log power in a bin of the log-mel analysis (Hann of 768).
 LOG_POWER_OF_NOISE = math.log(4 * 1.5 / 768)
 # A log-mel frame stands for the middle of its window, 1.6 hops before the end of its hop: what a

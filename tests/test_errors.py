@@ -50,7 +50,7 @@ TEXTS = {
     "no_sound_library": (
         "no sound library could be loaded ({}); on Debian: apt install libportaudio2",
     ),
-    "no_torch": ("conversion needs torch, which does not load here: {}",),
+    "no_torch": ("the engine torch needs torch, which does not load here: {}",),
     "non_finite": (
         "samples must be finite, got NaN or infinity",
         "{} must hold finite samples only, got NaN or infinity at {} s",
@@ -88,6 +88,7 @@ TEXTS = {
     ),
     "too_many_channels": ("{} must have at most {} channels, got {}",),
     "unknown_device": ("{} {} device {}; {}: {}",),
+    "unknown_engine": ("engine must be one of {}, got {}",),
     "unknown_format": ("{} must end in a format that is written ({}), got {}",),
     "unknown_mode": ("mode must be one of {}, got {}",),
     "unknown_persona": ('no persona "{}" in this installation; there are: {}',),
@@ -98,7 +99,7 @@ TEXTS = {
     "weights_not_finite": ("{} must hold finite numbers only; {} does not",),
     "weights_shape": (
         "{} must describe its network: {}",
-        "{} must hold the tensors its shape asks for: {}",
+        "{} must hold {} of shape {}, got {}",
     ),
     "wrong_array": ("a block must be a float32 array of one dimension, got {}",),
 }

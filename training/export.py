@@ -8,7 +8,9 @@ from pathlib import Path
 
 import torch
 
-from persona_voice.model.network import ConverterNetwork, NetworkConfig
+from persona_voice.model.config import NetworkConfig
+from persona_voice.model.network import ConverterNetwork
+from persona_voice.model.torch_converter import weights_of
 from persona_voice.model.weights import save_weights
 
 
@@ -17,7 +19,7 @@ def export(checkpoint: Path, out: Path) -> None:
     config = saved["config"]
     network = ConverterNetwork(NetworkConfig(**config | {"dilations": tuple(config["dilations"])}))
     network.load_state_dict(saved["average"])
-    save_weights(network, out, {"run": checkpoint.stem, "steps": str(saved["step"])})
+    save_weights(weights_of(network), out, {"run": checkpoint.stem, "steps": str(saved["step"])})
     print(f"{out}: {out.stat().st_size / 1e6:.1f} MB, step {saved['step']}")
 
 

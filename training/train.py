@@ -24,7 +24,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
-from persona_voice.model.network import ConverterNetwork, NetworkConfig
+from persona_voice.converter import MODES
+from persona_voice.model.config import NetworkConfig
+from persona_voice.model.network import ConverterNetwork
 from training.data import CropConfig, Crops, Pairs
 from training.muon import Muon
 from training.synthesis import HOP, Synthesis
@@ -36,7 +38,6 @@ RESOLUTIONS = (1024, 512, 256)
 AUDIBLE = 3e-5
 # Log amplitude in a band about which a difference begins to count.
 QUIET = -9.0
-MODES = ("live", "studio")
 # Orthogonal steps bear a larger rate than AdamW's.
 HIDDEN_RATE = 2.0
 HELD_OUT_PAIRS = 8

@@ -12,7 +12,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from persona_voice.audio.files import Samples, SoundReader, SoundWriter
-from persona_voice.build import MODES, open_stream
+from persona_voice.build import open_stream
+from persona_voice.converter import MODES
 from persona_voice.errors import AudioFileError, SettingError, StreamError
 from persona_voice.path.offline import converted
 from persona_voice.path.stream import VoiceStream

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from persona_voice.audio.files import Samples, SoundReader, SoundWriter
-from persona_voice.build import MODES, open_stream
+from persona_voice.build import open_stream
 from persona_voice.cli.picture import Pair, draw
+from persona_voice.converter import MODES
 from persona_voice.errors import AudioFileError, DeviceError
 from persona_voice.path.offline import converted
 from persona_voice.path.stream import VoiceStream

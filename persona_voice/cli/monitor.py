@@ -6,7 +6,8 @@ import time
 from pathlib import Path
 
 from persona_voice.audio.devices import DeviceSettings, SoundCard, list_devices
-from persona_voice.build import MODES, open_stream
+from persona_voice.build import open_stream
+from persona_voice.converter import MODES
 from persona_voice.live.meters import line
 from persona_voice.live.session import Session
 

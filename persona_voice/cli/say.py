@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-from persona_voice.build import MODES, open_stream
+from persona_voice.build import open_stream
+from persona_voice.converter import MODES
 from persona_voice.errors import DeviceError, SettingError, SourceError
 from persona_voice.path.speaking import Samples, sentences, spoken
 from persona_voice.sources.source import KINDS, open_source

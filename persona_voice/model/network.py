@@ -16,41 +16,16 @@ samples before the end of the newest frame, the studio head for one further back
 heard more of what follows.
 """
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
 from persona_voice.converter import BANDS, LOG_POWER_OF_NOISE, NEWER_SHARE
+from persona_voice.model.config import NetworkConfig
 
 # Log-mel runs from ln(1e-10) = -23 to about 0: brought to about -2.6 to 2.
 MEL_CENTRE, MEL_SPREAD = -10.0, 5.0
 # Natural logarithm of an amplitude: of a silent band, and of one louder than speech ever is.
 ENVELOPE_FLOOR, ENVELOPE_CEILING = -16.0, 4.0
-HOP = 240
-
-
-@dataclass(frozen=True)
-class NetworkConfig:
-    """Shape of the network; stored in the weights file."""
-
-    channels: int = 192
-    hidden: int = 256
-    input_frames: int = 5
-    dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 1, 2, 4)
-    # Samples at 24 kHz from the moment an envelope stands for to the end of the newest frame.
-    live_lookahead: int = 720
-    studio_lookahead: int = 1920
-
-    def late(self, mode: str) -> int:
-        """Frames by which a head's moment is earlier than a frame of the same index."""
-        lookahead = self.live_lookahead if mode == "live" else self.studio_lookahead
-        return lookahead // HOP - 1
-
-    @property
-    def input_past(self) -> int:
-        """Input frames that a stream keeps."""
-        return max(self.input_frames - 1, self.late("live"), self.late("studio"))
 
 
 class Norm(nn.Module):
@@ -139,7 +114,7 @@ class ConverterNetwork(nn.Module):
     def answer(self, mode: str, body: Tensor, heard: Tensor) -> Tensor:
         """One head's log amplitudes ``[B, T, 2, 80]``."""
         own = self.own_envelope(heard, body.shape[1], self.config.late(mode))
-        y = self.heads[mode](body).unflatten(2, (2, BANDS)) + own.unsqueeze(2)
+        y: Tensor = self.heads[mode](body).unflatten(2, (2, BANDS)) + own.unsqueeze(2)
         return y.clamp(ENVELOPE_FLOOR, ENVELOPE_CEILING)
 
     @staticmethod

@@ -1,17 +1,13 @@
-"""The network as the path's converter: numpy at the door, torch inside."""
+"""The network in torch as the path's converter: the reference, what training uses, and for GPUs."""
 
-from functools import lru_cache
 from pathlib import Path
-from threading import Lock
 
 import numpy as np
 import torch
 
 from persona_voice.converter import Frames
 from persona_voice.model.network import ConverterNetwork, State
-from persona_voice.model.weights import load_network
-
-_loading = Lock()
+from persona_voice.model.weights import Weights, read_weights
 
 
 class TorchConverter:
@@ -22,8 +18,7 @@ class TorchConverter:
 
     @property
     def lookahead(self) -> int:
-        config = self.network.config
-        return config.live_lookahead if self.mode == "live" else config.studio_lookahead
+        return self.network.config.lookahead(self.mode)
 
     def start(self) -> State:
         return self.network.start()
@@ -34,18 +29,25 @@ class TorchConverter:
         return state, np.ascontiguousarray(envelopes[0].flatten(1).numpy())
 
 
-@lru_cache(maxsize=8)
-def _network(file: Path, _changed: int) -> ConverterNetwork:
-    return load_network(file)
+def network_of(weights: Weights) -> ConverterNetwork:
+    """A network with these weights, ready to convert."""
+    network = ConverterNetwork(weights.config)
+    tensors = {name: torch.from_numpy(of) for name, of in weights.tensors.items()}
+    network.load_state_dict(tensors)
+    return network.eval().requires_grad_(False)
+
+
+def weights_of(network: ConverterNetwork) -> Weights:
+    """The other way round, to be saved."""
+    tensors = {name: of.detach().float().numpy() for name, of in network.state_dict().items()}
+    return Weights(network.config, tensors)
 
 
 def load_converter(file: Path, mode: str) -> TorchConverter:
-    """The converter of a weights file; a file is read once, however many streams use it.
+    """The converter of a weights file.
 
     Sets torch to one thread: a hop is too small to share out, and threads that wait for each other
     made a stream 8 to 20 times slower on two busy cores. Streams run side by side instead.
     """
     torch.set_num_threads(1)
-    with _loading:
-        changed = file.stat().st_mtime_ns if file.is_file() else 0
-        return TorchConverter(_network(file, changed), mode)
+    return TorchConverter(network_of(read_weights(file)), mode)

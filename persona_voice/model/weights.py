@@ -1,28 +1,37 @@
 """The weights file: fp16 safetensors, with the network's shape and the format in its metadata."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import torch
+import numpy as np
+import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.numpy import save_file
 
 from persona_voice.errors import WeightsError
-from persona_voice.model.network import ConverterNetwork, NetworkConfig
+from persona_voice.model.config import NetworkConfig
 
 FORMAT = "persona-voice converter 1"
 
 
-def save_weights(network: ConverterNetwork, file: Path, facts: dict[str, str]) -> None:
-    """Writes the network as fp16, with ``facts`` (data, steps, date) beside its shape."""
-    tensors = {name: t.detach().half().contiguous() for name, t in network.state_dict().items()}
-    shape = json.dumps(asdict(network.config))
+@dataclass(frozen=True)
+class Weights:
+    """A network's shape, and its tensors as float32 by name."""
+
+    config: NetworkConfig
+    tensors: dict[str, npt.NDArray[np.float32]]
+
+
+def save_weights(weights: Weights, file: Path, facts: dict[str, str]) -> None:
+    """Writes them as fp16, with ``facts`` (data, steps, date) beside the shape."""
+    tensors = {name: of.astype(np.float16) for name, of in weights.tensors.items()}
+    shape = json.dumps(asdict(weights.config))
     save_file(tensors, str(file), metadata={"format": FORMAT, "config": shape, **facts})
 
 
-def load_network(file: Path) -> ConverterNetwork:
-    """The network of a weights file, as float32, ready to convert.
+def read_weights(file: Path) -> Weights:
+    """The weights of a file, every tensor there, of its shape, finite.
 
     Raises
     ------
@@ -33,9 +42,12 @@ def load_network(file: Path) -> ConverterNetwork:
     if not file.is_file():
         raise WeightsError(f"no weights at {file}", code="weights_missing")
     try:
-        with safe_open(str(file), framework="pt") as opened:
+        with safe_open(str(file), framework="np") as opened:
             metadata = opened.metadata() or {}
-            tensors = {name: opened.get_tensor(name).float() for name in opened.keys()}  # noqa: SIM118 (no mapping)
+            tensors = {
+                name: np.ascontiguousarray(opened.get_tensor(name), np.float32)
+                for name in opened.keys()  # noqa: SIM118 (no mapping)
+            }
     except (SafetensorError, OSError, ValueError) as error:
         raise WeightsError(
             f"{file} must be a whole safetensors file: {error}", code="weights_damaged"
@@ -45,27 +57,28 @@ def load_network(file: Path) -> ConverterNetwork:
         raise WeightsError(
             f'{file} must have the format "{FORMAT}", found "{found}"', code="weights_format"
         )
-    network = ConverterNetwork(read_config(metadata, file))
-    try:
-        network.load_state_dict(tensors)
-    except RuntimeError as error:
-        first = str(error).splitlines()[-1].strip()
-        raise WeightsError(
-            f"{file} must hold the tensors its shape asks for: {first}", code="weights_shape"
-        ) from error
-    for name, tensor in tensors.items():
-        if not bool(torch.isfinite(tensor).all()):
+    config = _read_config(metadata, file)
+    wanted, got = config.shapes(), {name: of.shape for name, of in tensors.items()}
+    for name in sorted(wanted.keys() | got.keys()):
+        if wanted.get(name) != got.get(name):
+            raise WeightsError(
+                f"{file} must hold {name} of shape {wanted.get(name)}, got {got.get(name)}",
+                code="weights_shape",
+            )
+        if not np.isfinite(tensors[name]).all():
             raise WeightsError(
                 f"{file} must hold finite numbers only; {name} does not", code="weights_not_finite"
             )
-    return network.eval().requires_grad_(False)
+    return Weights(config, tensors)
 
 
-def read_config(metadata: dict[str, str], file: Path) -> NetworkConfig:
+def _read_config(metadata: dict[str, str], file: Path) -> NetworkConfig:
     try:
         values = json.loads(metadata["config"])
-        return NetworkConfig(**values | {"dilations": tuple(values["dilations"])})
+        config = NetworkConfig(**values | {"dilations": tuple(values["dilations"])})
+        config.shapes()
     except (KeyError, TypeError, ValueError) as error:
         raise WeightsError(
             f"{file} must describe its network: {error}", code="weights_shape"
         ) from error
+    return config

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from persona_voice.model.network import ConverterNetwork, NetworkConfig
+from persona_voice.model.config import NetworkConfig
+from persona_voice.model.network import ConverterNetwork
 from persona_voice.model.torch_converter import TorchConverter
 
 TINY = NetworkConfig(channels=16, hidden=24, input_frames=3, dilations=(1, 2, 4))

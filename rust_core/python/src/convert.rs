@@ -91,5 +91,15 @@ pub fn run_analyzer<'py, A: Analyzer>(
     let mut output = vec![0.0; count * width];
     py.detach(|| analyzer.process(&input, &mut output))
         .map_err(|error| setting_error(py, error))?;
-    PyArray1::from_vec(py, output).reshape([count, width])
+    frames_out(py, output, width)
+}
+
+/// Numbers, row after row, as an array `[frames, width]`.
+pub fn frames_out(
+    py: Python<'_>,
+    numbers: Vec<f32>,
+    width: usize,
+) -> PyResult<Bound<'_, PyArray2<f32>>> {
+    let count = numbers.len() / width;
+    PyArray1::from_vec(py, numbers).reshape([count, width])
 }

@@ -3,6 +3,7 @@
 
 mod analyzers;
 mod convert;
+mod net;
 mod prosody;
 mod stages;
 mod stream;
@@ -27,6 +28,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<analyzers::Loudness>()?;
     module.add_class::<stages::Limiter>()?;
     module.add_class::<stages::Fade>()?;
+    module.add_class::<net::Network>()?;
     module.add_class::<prosody::Prosody>()?;
     module.add_class::<vocoder::Vocoder>()?;
     Ok(())

@@ -2,6 +2,8 @@
 
 /// Decibels.
 pub mod db;
+/// Products with matrices.
+pub mod matrix;
 /// The mel scale and its bands.
 pub mod mel;
 /// What a single sample may be.

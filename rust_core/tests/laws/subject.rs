@@ -1,6 +1,6 @@
 //! Everything that streams, seen alike: positions in, numbers out.
 
-use persona_dsp::{Analyzer, DspError, Prosody, Stage, Vocoder, HOP, RATE};
+use persona_dsp::{Analyzer, DspError, NetShape, Network, Prosody, Stage, Vocoder, HOP, RATE};
 
 use crate::random::Random;
 
@@ -173,6 +173,51 @@ impl Subject for Vocoder {
         }
         input
     }
+}
+
+impl Subject for Network {
+    fn width_in(&self) -> usize {
+        Network::WIDTH_IN
+    }
+    fn due(&self, positions: u64) -> u64 {
+        positions * Network::WIDTH_OUT as u64
+    }
+    fn promised(&self, positions: usize) -> usize {
+        positions * Network::WIDTH_OUT
+    }
+    fn process(&mut self, input: &[f32], output: &mut [f32]) -> Result<usize, DspError> {
+        Network::process(self, input, output)
+    }
+    fn reset(&mut self) {
+        Network::reset(self);
+    }
+    fn input(&self, random: &mut Random, positions: usize) -> Vec<f32> {
+        let count = positions * Network::WIDTH_IN;
+        (0..count).map(|_| -10.0 + 6.0 * random.sample()).collect()
+    }
+}
+
+/// A small network of random weights.
+pub fn network() -> Network {
+    let shape = NetShape {
+        channels: 24,
+        hidden: 40,
+        input_frames: 3,
+        dilations: vec![1, 3, 2],
+        late: 2,
+    };
+    let mut random = Random::new(4);
+    let numbers: Vec<f32> = (0..160 * 24 * 3).map(|_| 0.2 * random.sample()).collect();
+    let length = |name: &str| match name {
+        "enter.weight" => 24 * 3 * 80,
+        "head.weight" => 160 * 24,
+        "head.bias" => 160,
+        _ if name.ends_with("up.weight") => 40 * 48,
+        _ if name.ends_with("up.bias") => 40,
+        _ if name.ends_with("down.weight") => 24 * 40,
+        _ => 24,
+    };
+    Network::new(shape, |name| numbers.get(..length(name))).unwrap()
 }
 
 /// A periodic sound for the law of moments: harmonics of `f0_hz` up to 11 kHz, their amplitudes

@@ -37,6 +37,7 @@ macro_rules! for_each_shaper {
             let targets = persona_dsp::ProsodyTargets { register_hz: 200.0, range: 1.2 };
             persona_dsp::Prosody::new(targets).unwrap()
         });
+        $($check)::+!(network, crate::subject::network());
         $($check)::+!(vocoder, persona_dsp::Vocoder::new(7));
     };
 }

@@ -1,0 +1,314 @@
+//! The converter's network, native: torch's weights without torch.
+
+use std::sync::Arc;
+
+use crate::error::{check_room, DspError};
+use crate::math::matrix::Linear;
+
+/// Bands of a log-mel frame, and of each of the two envelopes.
+const BANDS: usize = 80;
+/// Log-mel runs from -23 to about 0: brought to about -2.6 to 2.
+const MEL_CENTRE: f32 = -10.0;
+const MEL_SPREAD: f32 = 5.0;
+/// Log-mel of digital silence, and how far from it any frame is believed.
+const SILENT_MEL: f32 = -23.0;
+const LOUDEST_MEL: f32 = 60.0;
+/// Natural logarithm of an amplitude: of a silent band, and of one louder than speech ever is.
+const ENVELOPE_FLOOR: f32 = -16.0;
+const ENVELOPE_CEILING: f32 = 4.0;
+/// A frame stands for 1.6 hops before its end: a moment whole hops before lies between two.
+const NEWER_SHARE: f32 = 0.6;
+/// Log power of noise of unit power in a bin of the analysis: ln(4 * 1.5 / 768).
+const LOG_POWER_OF_NOISE: f32 = -4.852_03;
+/// Keeps the norm of silence finite.
+const NORM_FLOOR: f32 = 1e-5;
+/// Frames that go through a layer together, so that its weights are read once for all.
+const TOGETHER: usize = 16;
+
+/// Shape of a network, as its weights file says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetShape {
+    /// Numbers between layers.
+    pub channels: usize,
+    /// Numbers inside a layer.
+    pub hidden: usize,
+    /// Newest frames that the first product sees.
+    pub input_frames: usize,
+    /// Of each layer: how many frames ago its second input lies.
+    pub dilations: Vec<usize>,
+    /// Hops by which the moment of an answer lies before its frame's own, 1 at least.
+    pub late: usize,
+}
+
+/// Log-mel frames of anybody in, the persona's two envelopes out.
+///
+/// ```text
+///   frames ─ newest 5 ─▶ enter ─▶ ┌ RMS norm ─ (x[t], x[t-d]) ─ up ─ GELU ─ down ─ + ┐ x layers
+///                                 └──────────────────────────────────────────────────┘
+///                              ─▶ RMS norm ─ head ─ + own envelope ─▶ harmonics, noise
+/// ```
+///
+/// # Streaming
+/// A frame of 160 for each of 80; it stands for the moment `late` hops before its own. Sums have
+/// one order on every processor and for every block length: the same numbers everywhere.
+#[derive(Clone)]
+pub struct Network {
+    weights: Arc<Weights>,
+    /// Frames heard, scaled: those that are past, then the block at hand.
+    heard: Vec<f32>,
+    past: usize,
+    /// Of each layer, its `dilation` newest normed inputs, the oldest at `position % dilation`.
+    rings: Vec<Vec<f32>>,
+    position: usize,
+    /// Between layers, a row for each frame.
+    x: Vec<f32>,
+    /// What goes into a product, and what comes out of it.
+    entering: Vec<f32>,
+    leaving: Vec<f32>,
+}
+
+struct Weights {
+    shape: NetShape,
+    enter: Linear,
+    layers: Vec<LayerWeights>,
+    gain: Vec<f32>,
+    head: Linear,
+}
+
+struct LayerWeights {
+    gain: Vec<f32>,
+    up: Linear,
+    down: Linear,
+}
+
+impl Network {
+    /// Numbers in a frame that goes in.
+    pub const WIDTH_IN: usize = BANDS;
+    /// Numbers in a frame that comes out.
+    pub const WIDTH_OUT: usize = 2 * BANDS;
+
+    /// `tensor` gives the numbers of a name: `enter.weight` `[channels, input_frames * 80]`,
+    /// `enter.bias`, for each layer N `layers.N.norm.weight`, `layers.N.up.*`
+    /// `[hidden, 2 * channels]`, `layers.N.down.*` `[channels, hidden]`, then `norm.weight` and
+    /// `head.*` `[160, channels]`.
+    ///
+    /// # Errors
+    /// `wrong_shape` for a tensor that is missing or of another length; `out_of_range` for a shape
+    /// of nothing.
+    pub fn new<'a>(
+        shape: NetShape,
+        tensor: impl Fn(&str) -> Option<&'a [f32]>,
+    ) -> Result<Self, DspError> {
+        let weights = Weights::new(shape, tensor)?;
+        let NetShape {
+            channels,
+            hidden,
+            input_frames,
+            dilations,
+            late,
+        } = &weights.shape;
+        let past = (input_frames - 1).max(*late);
+        let widest = (2 * channels).max(input_frames * BANDS);
+        let mut made = Self {
+            heard: vec![0.0; (past + TOGETHER) * BANDS],
+            past,
+            rings: dilations.iter().map(|d| vec![0.0; d * channels]).collect(),
+            position: 0,
+            x: vec![0.0; TOGETHER * channels],
+            entering: vec![0.0; widest],
+            leaving: vec![0.0; (*hidden).max(*channels).max(2 * BANDS)],
+            weights: Arc::new(weights),
+        };
+        made.reset();
+        Ok(made)
+    }
+
+    /// Writes a frame of 160 log amplitudes (80 of harmonics, 80 of noise) for each log-mel frame
+    /// of 80; returns the numbers written.
+    ///
+    /// # Errors
+    /// `wrong_shape` if `frames` is not whole frames, `output_too_short`; nothing is consumed.
+    pub fn process(&mut self, frames: &[f32], output: &mut [f32]) -> Result<usize, DspError> {
+        if frames.len() % BANDS != 0 {
+            let (what, expected, got) = ("frames", BANDS, frames.len());
+            return Err(DspError::Shape {
+                what,
+                expected,
+                got,
+            });
+        }
+        let due = frames.len() / BANDS * Self::WIDTH_OUT;
+        check_room(due, output.len())?;
+        for (some, out) in frames
+            .chunks(TOGETHER * BANDS)
+            .zip(output.chunks_mut(TOGETHER * Self::WIDTH_OUT))
+        {
+            self.some(some, out);
+        }
+        Ok(due)
+    }
+
+    /// Forgets the stream: as if it had heard digital silence for ever.
+    pub fn reset(&mut self) {
+        self.heard.fill((SILENT_MEL - MEL_CENTRE) / MEL_SPREAD);
+        for ring in &mut self.rings {
+            ring.fill(0.0);
+        }
+        self.position = 0;
+    }
+
+    /// At most [`TOGETHER`] frames, layer by layer.
+    fn some(&mut self, frames: &[f32], out: &mut [f32]) {
+        let count = frames.len() / BANDS;
+        let new = &mut self.heard[self.past * BANDS..][..frames.len()];
+        for (heard, mel) in new.iter_mut().zip(frames) {
+            *heard = (believed(*mel) - MEL_CENTRE) / MEL_SPREAD;
+        }
+        self.enter(count);
+        for layer in 0..self.rings.len() {
+            self.layer(layer, count);
+        }
+        self.answer(count, out);
+        self.position += count;
+        self.heard
+            .copy_within(count * BANDS..(count + self.past) * BANDS, 0);
+    }
+
+    fn enter(&mut self, count: usize) {
+        let channels = self.weights.shape.channels;
+        let span = self.weights.shape.input_frames * BANDS;
+        for (t, x) in self.x.chunks_exact_mut(channels).take(count).enumerate() {
+            let end = (self.past + t + 1) * BANDS;
+            self.weights.enter.apply(&self.heard[end - span..end], x);
+        }
+    }
+
+    fn layer(&mut self, index: usize, count: usize) {
+        let (layer, channels) = (&self.weights.layers[index], self.weights.shape.channels);
+        let dilation = self.weights.shape.dilations[index];
+        let hidden = &mut self.leaving[..self.weights.shape.hidden];
+        let both = &mut self.entering[..2 * channels];
+        for (t, x) in self.x.chunks_exact_mut(channels).take(count).enumerate() {
+            // The slot of the oldest is the one that this frame takes.
+            let slot = (self.position + t) % dilation * channels;
+            let kept = &mut self.rings[index][slot..slot + channels];
+            let (now, earlier) = both.split_at_mut(channels);
+            earlier.copy_from_slice(kept);
+            norm(x, &layer.gain, now);
+            kept.copy_from_slice(now);
+            layer.up.apply(both, hidden);
+            hidden.iter_mut().for_each(|h| *h = gelu(*h));
+            layer.down.add(hidden, x);
+        }
+    }
+
+    fn answer(&mut self, count: usize, out: &mut [f32]) {
+        let channels = self.weights.shape.channels;
+        let rows = self.x.chunks_exact(channels).take(count);
+        for (t, (x, out)) in rows.zip(out.chunks_exact_mut(Self::WIDTH_OUT)).enumerate() {
+            let normed = &mut self.entering[..channels];
+            norm(x, &self.weights.gain, normed);
+            self.weights.head.apply(normed, out);
+            let end = (self.past + t + 1 - self.weights.shape.late) * BANDS;
+            let (older, newer) = self.heard[end - BANDS..end + BANDS].split_at(BANDS);
+            for part in out.chunks_exact_mut(BANDS) {
+                for ((y, newer), older) in part.iter_mut().zip(newer).zip(older) {
+                    let between = NEWER_SHARE * newer + (1.0 - NEWER_SHARE) * older;
+                    let mel = between * MEL_SPREAD + MEL_CENTRE;
+                    *y = (*y + (mel - LOG_POWER_OF_NOISE) / 2.0)
+                        .clamp(ENVELOPE_FLOOR, ENVELOPE_CEILING);
+                }
+            }
+        }
+    }
+}
+
+impl Weights {
+    fn new<'a>(
+        shape: NetShape,
+        tensor: impl Fn(&str) -> Option<&'a [f32]>,
+    ) -> Result<Self, DspError> {
+        shape.check()?;
+        let (channels, hidden) = (shape.channels, shape.hidden);
+        let numbers = |name: &str, expected: usize| {
+            let found = tensor(name).unwrap_or_default();
+            if found.len() == expected {
+                return Ok(found);
+            }
+            let (what, got) = ("a tensor of the network", found.len());
+            Err(DspError::Shape {
+                what,
+                expected,
+                got,
+            })
+        };
+        let linear = |name: &str, outs: usize, ins: usize| {
+            let weight = numbers(&format!("{name}.weight"), outs * ins)?;
+            let bias = numbers(&format!("{name}.bias"), outs)?;
+            Ok(Linear::new(weight, bias))
+        };
+        let layer = |n: usize| {
+            Ok(LayerWeights {
+                gain: numbers(&format!("layers.{n}.norm.weight"), channels)?.to_vec(),
+                up: linear(&format!("layers.{n}.up"), hidden, 2 * channels)?,
+                down: linear(&format!("layers.{n}.down"), channels, hidden)?,
+            })
+        };
+        Ok(Self {
+            enter: linear("enter", channels, shape.input_frames * BANDS)?,
+            layers: (0..shape.dilations.len())
+                .map(layer)
+                .collect::<Result<_, DspError>>()?,
+            gain: numbers("norm.weight", channels)?.to_vec(),
+            head: linear("head", Network::WIDTH_OUT, channels)?,
+            shape,
+        })
+    }
+}
+
+impl NetShape {
+    fn check(&self) -> Result<(), DspError> {
+        let least = self.dilations.iter().copied().min().unwrap_or(1);
+        for (what, got) in [
+            ("channels", self.channels),
+            ("hidden", self.hidden),
+            ("input_frames", self.input_frames),
+            ("late in hops", self.late),
+            ("a dilation in frames", least),
+        ] {
+            crate::error::check_range(what, got as f64, 1.0, 65_536.0)?;
+        }
+        Ok(())
+    }
+}
+
+/// A log-mel value as the network may hear it; one that is no number counts as silence.
+fn believed(mel: f32) -> f32 {
+    if mel.is_nan() {
+        SILENT_MEL
+    } else {
+        mel.clamp(-LOUDEST_MEL, LOUDEST_MEL)
+    }
+}
+
+/// Root mean square to 1, then a gain for each channel (Zhang & Sennrich 2019).
+fn norm(x: &[f32], gain: &[f32], out: &mut [f32]) {
+    const LANES: usize = 8;
+    let mut lanes = [0.0f32; LANES];
+    for eight in x.chunks(LANES) {
+        for (lane, x) in lanes.iter_mut().zip(eight) {
+            *lane += x * x;
+        }
+    }
+    let power = lanes.iter().sum::<f32>() / x.len() as f32;
+    let scale = 1.0 / (power + NORM_FLOOR).sqrt();
+    for ((y, x), gain) in out.iter_mut().zip(x).zip(gain) {
+        *y = x * scale * gain;
+    }
+}
+
+/// `x * (1 + tanh(u)) / 2` with `u = sqrt(2 / pi) * (x + 0.044715 x^3)` (Hendrycks & Gimpel 2016).
+fn gelu(x: f32) -> f32 {
+    let u = 0.797_884_6 * (x + 0.044_715 * x * x * x);
+    x / (1.0 + (-2.0 * u).exp())
+}
