@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import soundfile
+from scipy.ndimage import minimum_filter1d
 
 from benches.sources import ROOT, STREAM_RATE, at_rate
 
@@ -23,7 +24,9 @@ F0_FRAME_MS = 10.0
 FLIP_OCTAVES = 0.5
 # A peak below this is silence, in which nobody speaks.
 SILENT = 1e-4
-# Fewer frames voiced in both give no correlation worth a name.
+# Frames on either side of one that counts.
+SETTLED_FRAMES = 2
+# Fewer that count give no correlation worth a name.
 FEWEST_FRAMES = 20
 # Whisper writes small numbers now as words, now as digits.
 SMALL_NUMBERS = (
@@ -121,9 +124,13 @@ def f0_contour(samples: Samples) -> F0:
 
 @dataclass(frozen=True)
 class Melody:
-    """The contour that came out against the one wanted: the source's, moved as a whole."""
+    """The contour that came out against the one wanted: the source's, moved as a whole.
 
-    correlation: float | None  # of log F0 over frames voiced in both
+    Over frames voiced in both, and so for `SETTLED_FRAMES` on either side: where voicing begins and
+    ends, Harvest follows whatever comes, in the source as in the output.
+    """
+
+    correlation: float | None  # of log F0
     flips: float | None  # share of these frames further than `FLIP_OCTAVES` off
     median_hz: float | None
     moved_semitones: float | None  # median distance from the source
@@ -131,7 +138,8 @@ class Melody:
 
 def melody(source: F0, output: F0) -> Melody:
     n = min(len(source), len(output))
-    voiced = (source[:n] > 0) & (output[:n] > 0)
+    near = 2 * SETTLED_FRAMES + 1
+    voiced = minimum_filter1d((source[:n] > 0) & (output[:n] > 0), near, mode="constant")
     heard = output[output > 0]
     median = float(np.median(heard)) if len(heard) else None
     if voiced.sum() < FEWEST_FRAMES:

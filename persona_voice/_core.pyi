@@ -35,7 +35,7 @@ class Prosody:
     def set_targets(self, register_hz: float, range: float) -> None:
         """Steers there over 200 ms."""
     def process(self, frames: Frames, /) -> Samples:
-        """Frames ``[n, 3]`` of ``F0Tracker`` to F0 in Hz, ``[n]``."""
+        """Frames ``[n, 4]`` of ``F0Tracker`` to F0 in Hz, ``[n]``."""
     def reset(self) -> None: ...
     def clone(self) -> Prosody: ...
 
@@ -148,11 +148,11 @@ class Fade:
     def output_rate(self) -> int: ...
 
 class F0Tracker:
-    """F0 in Hz (0 unvoiced), strength of voicing, voiced or not; 55 to 700 Hz."""
+    """F0 in Hz (0 unvoiced), strength of voicing, voiced or not, level in dBFS; 55 to 700 Hz."""
 
     def __init__(self) -> None: ...
     def process(self, block: Samples, /) -> Frames:
-        """Frames ``[frames, 3]`` completed by this block."""
+        """Frames ``[frames, 4]`` completed by this block."""
     def reset(self) -> None: ...
     def clone(self) -> F0Tracker: ...
     width: int

@@ -11,12 +11,13 @@ import numpy as np
 
 # share of the sentences, and the espeak-ng voice that gives their phonemes
 LANGUAGES = {
-    "en": (0.78, "en-us"),
+    "en": (0.67, "en-us"),
     "fr": (0.05, "fr"),
     "es": (0.06, "es"),
     "it": (0.05, "it"),
     "pt": (0.03, "pt-br"),
-    "de": (0.03, "de"),
+    "de": (0.04, "de"),
+    "ru": (0.10, "ru"),
 }
 VOCABULARY = 9000
 ENDINGS = (".", ".", ".", ".", "?", "!")
@@ -39,6 +40,9 @@ KOKORO_SPELLING = (
     ("ɚ", "əɹ"),
     ("r", "ɹ"),
     ("ɐ", "ə"),
+    ("ɭ", "l"),
+    ("ʑ", "ʒ"),
+    ("ɵ", "o"),
 )
 
 

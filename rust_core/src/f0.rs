@@ -9,7 +9,7 @@ use crate::error::{check_room, DspError};
 use crate::stage::{Analyzer, HOP, RATE};
 
 /// Numbers in a frame.
-const WIDTH: usize = 3;
+const WIDTH: usize = 4;
 /// Inside, the tracker works on every second sample of what the low-pass leaves.
 const DECIMATION: usize = 2;
 const INNER_RATE: f32 = RATE as f32 / DECIMATION as f32;
@@ -62,6 +62,7 @@ const JUMP_PRICE: f32 = 0.6;
 const SWITCH_PRICE: f32 = 0.18;
 /// Mean square below which nothing is voiced: -70 dBFS.
 const SILENCE: f32 = 1e-7;
+const QUIETEST_DB: f32 = -70.0;
 /// A stretch this many dB below the loudest one lately needs to be far more periodic to count as
 /// voiced: rooms hum, and noise of a narrow band looks periodic for a moment.
 const FAINT_DB: f32 = 24.0;
@@ -72,7 +73,8 @@ const EXPECTED: f32 = 2.5e-4;
 /// What was loud is forgotten at 3 dB a second.
 const FORGET: f32 = 0.993_1;
 
-/// F0 in Hz (0 when unvoiced), strength of voicing 0 to 1, voiced 0 or 1: `[frames, 3]`.
+/// F0 in Hz (0 when unvoiced), strength of voicing 0 to 1, voiced 0 or 1, level below 2 kHz in dBFS
+/// (-70 at least): `[frames, 4]`.
 ///
 /// Two stretches of 17 ms, one lag apart and placed evenly about the moment in question, are
 /// compared by normalised cross-correlation. A strong formant makes the plain correlation peak at
@@ -438,6 +440,8 @@ struct Path {
     from: [usize; STATES],
     /// Mean square of the loudest stretch lately.
     loudest: f32,
+    /// Of the newest stretch and of the one before.
+    level_db: [f32; 2],
 }
 
 impl Path {
@@ -449,6 +453,7 @@ impl Path {
             before: states,
             from: [UNVOICED; STATES],
             loudest: EXPECTED,
+            level_db: [QUIETEST_DB; 2],
         }
     }
 
@@ -470,6 +475,7 @@ impl Path {
             state.score = (state.score - top).max(NOBODY.score);
         }
         self.before = std::mem::replace(&mut self.states, next);
+        self.level_db = [10.0 * power.max(SILENCE).log10(), self.level_db[0]];
     }
 
     fn unvoiced_strength(&mut self, power: f32) -> f32 {
@@ -506,12 +512,12 @@ impl Path {
         if state == UNVOICED {
             let voiced = &self.before[..CANDIDATES];
             let voicing = voiced.iter().map(|s| s.voicing).fold(0.0, f32::max);
-            return [0.0, voicing.min(1.0), 0.0];
+            return [0.0, voicing.min(1.0), 0.0, self.level_db[1]];
         }
         let State {
             octaves, voicing, ..
         } = self.before[state];
         let f0_hz = (INNER_RATE / octaves.exp2()).clamp(MIN_HZ, MAX_HZ);
-        [f0_hz, voicing.clamp(0.0, 1.0), 1.0]
+        [f0_hz, voicing.clamp(0.0, 1.0), 1.0, self.level_db[1]]
     }
 }

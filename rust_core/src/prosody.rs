@@ -11,8 +11,6 @@ pub struct ProsodyTargets {
     pub range: f32,
 }
 
-/// Numbers in a frame that goes in: F0 in Hz, strength of voicing, voiced or not.
-const WIDTH: usize = 3;
 /// Speakers' mean F0 falls into two groups, in octaves over 1 Hz: about 115 and 205 Hz
 /// (Hollien & Shipp 1972; Baken & Orlikoff 2000), each with a spread of two semitones.
 const GROUPS: [f64; 2] = [6.845, 7.679];
@@ -25,13 +23,20 @@ const FRAME_WEIGHT: f64 = 1.0 / 6.0;
 const MEMORY: f64 = 250.0;
 /// Voicing below which a frame says nothing about the speaker's mean.
 const SURE: f32 = 0.7;
-/// What people's F0 lies within: outside it the tracker followed noise.
-const SPEAKERS_HZ: std::ops::RangeInclusive<f32> = 60.0..=420.0;
+/// What people's F0 lies within: outside it the tracker followed noise, or the mains.
+const SPEAKERS_HZ: std::ops::RangeInclusive<f32> = 65.0..=420.0;
+/// A frame counts in full down to so many dB below the loudest, and not at all from so many on:
+/// behind a speaker, machines hum and others talk.
+const NEAR_DB: f64 = 12.0;
+const FAR_DB: f64 = 30.0;
 /// Once this much is known, F0 further than an octave from the mean is a mistake of the tracker.
 const KNOWN: f64 = 3.0;
 const MAX_DEVIATION: f64 = 1.0;
+/// After so many such frames on end, 200 ms, it is the mean that was mistaken, or another speaks.
+const PATIENCE: u32 = 20;
 /// Hops over which a change of targets takes effect: 200 ms.
 const RAMP_HOPS: u32 = 20;
+const QUIET_DB: f64 = -120.0;
 const MIN_OUT_HZ: f64 = 55.0;
 const MAX_OUT_HZ: f64 = 700.0;
 
@@ -39,8 +44,9 @@ const MAX_OUT_HZ: f64 = 700.0;
 ///
 /// The speaker's mean is estimated as they speak, by Bayes' rule from the two groups that speakers
 /// fall into, so that the first syllable already lands in the right register; deviations from the
-/// mean are kept, times `range`. Frames that are hardly periodic, an octave
-/// off, or outside 60 to 420 Hz do not count. Through unvoiced frames the last F0 is held: whether harmonics
+/// mean are kept, times `range`. Frames that are hardly periodic, much quieter than the speaker, or
+/// outside 65 to 420 Hz do not count, nor do a few that lie an octave off; many on end are believed,
+/// and the mean is forgotten. Through unvoiced frames the last F0 is held: whether harmonics
 /// sound there is the envelopes' matter.
 ///
 /// # Streaming
@@ -53,10 +59,17 @@ pub struct Prosody {
     /// Effective number of frames heard, and the sum of their log2 F0.
     weight: f64,
     sum: f64,
+    /// Level of the loudest frame that counted, in dBFS.
+    loudest_db: f64,
+    /// Frames on end that lay an octave off.
+    odd: u32,
     last_hz: f32,
 }
 
 impl Prosody {
+    /// Numbers in a frame that goes in: F0 in Hz, strength of voicing, voiced or not, level in dBFS.
+    pub const WIDTH: usize = 4;
+
     /// # Errors
     /// `out_of_range`: register 60 to 500 Hz, range 0 to 3.
     pub fn new(targets: ProsodyTargets) -> Result<Self, DspError> {
@@ -68,6 +81,8 @@ impl Prosody {
             ramp: RAMP_HOPS,
             weight: 0.0,
             sum: 0.0,
+            loudest_db: QUIET_DB,
+            odd: 0,
             last_hz,
         })
     }
@@ -84,22 +99,28 @@ impl Prosody {
         Ok(())
     }
 
-    /// Frames `[n, 3]` of F0 in Hz, voicing and voiced; writes `n` values of F0 in Hz.
+    /// Frames `[n, 4]` of F0 in Hz, voicing, voiced and level in dBFS; writes `n` values of F0 in Hz.
     ///
     /// # Errors
     /// `wrong_shape`, `output_too_short`; nothing is consumed.
     pub fn process(&mut self, frames: &[f32], output: &mut [f32]) -> Result<usize, DspError> {
-        if frames.len() % WIDTH != 0 {
+        if frames.len() % Self::WIDTH != 0 {
             return Err(DspError::Shape {
                 what: "frames",
-                expected: WIDTH,
+                expected: Self::WIDTH,
                 got: frames.len(),
             });
         }
-        let count = frames.len() / WIDTH;
+        let count = frames.len() / Self::WIDTH;
         check_room(count, output.len())?;
-        for (frame, out) in frames.chunks_exact(WIDTH).zip(output.iter_mut()) {
-            *out = self.step(frame[0], frame[1], frame[2] > 0.5);
+        for (frame, out) in frames.chunks_exact(Self::WIDTH).zip(output.iter_mut()) {
+            self.ramp = (self.ramp + 1).min(RAMP_HOPS);
+            *out = if frame[2] > 0.5 && SPEAKERS_HZ.contains(&frame[0]) {
+                let level_db = f64::from(frame[3].max(QUIET_DB as f32).min(0.0));
+                self.voiced(f64::from(frame[0]).log2(), frame[1] >= SURE, level_db)
+            } else {
+                self.last_hz
+            };
         }
         Ok(count)
     }
@@ -108,9 +129,15 @@ impl Prosody {
     pub fn reset(&mut self) {
         self.from = self.to;
         self.ramp = RAMP_HOPS;
+        self.forget();
+        self.last_hz = self.to.register_hz;
+    }
+
+    fn forget(&mut self) {
         self.weight = 0.0;
         self.sum = 0.0;
-        self.last_hz = self.to.register_hz;
+        self.loudest_db = QUIET_DB;
+        self.odd = 0;
     }
 
     fn now(&self) -> ProsodyTargets {
@@ -122,21 +149,25 @@ impl Prosody {
         }
     }
 
-    fn step(&mut self, f0_hz: f32, voicing: f32, voiced: bool) -> f32 {
-        self.ramp = (self.ramp + 1).min(RAMP_HOPS);
-        if !voiced || !SPEAKERS_HZ.contains(&f0_hz) {
+    fn voiced(&mut self, octaves: f64, sure: bool, level_db: f64) -> f32 {
+        if sure && level_db > self.loudest_db {
+            // What was quieter than this is worth less in proportion.
+            let share = 10f64.powf((self.loudest_db - level_db) / 20.0);
+            self.weight *= share;
+            self.sum *= share;
+            self.loudest_db = level_db;
+        }
+        if self.is_odd(octaves) {
             return self.last_hz;
         }
-        let octaves = f64::from(f0_hz).log2();
-        let known = self.weight >= KNOWN;
-        if known && (octaves - self.speaker_mean()).abs() > MAX_DEVIATION {
-            return self.last_hz;
-        }
-        if voicing >= SURE {
+        if sure {
+            let below_db = self.loudest_db - level_db;
+            let near = ((FAR_DB - below_db) / (FAR_DB - NEAR_DB)).clamp(0.0, 1.0);
             let keep = 1.0 - (self.weight + FRAME_WEIGHT - MEMORY).max(0.0) / MEMORY;
-            self.weight = self.weight * keep + FRAME_WEIGHT;
-            self.sum = self.sum * keep + FRAME_WEIGHT * octaves;
-        } else if self.weight == 0.0 {
+            self.weight = self.weight * keep + FRAME_WEIGHT * near;
+            self.sum = self.sum * keep + FRAME_WEIGHT * near * octaves;
+        }
+        if self.weight == 0.0 {
             return self.last_hz;
         }
         let targets = self.now();
@@ -144,6 +175,21 @@ impl Prosody {
         let wanted = f64::from(targets.register_hz) * deviation.exp2();
         self.last_hz = wanted.clamp(MIN_OUT_HZ, MAX_OUT_HZ) as f32;
         self.last_hz
+    }
+
+    /// Whether this is an octave from what is known of the speaker, and not for long yet.
+    fn is_odd(&mut self, octaves: f64) -> bool {
+        let known = self.weight >= KNOWN;
+        if !known || (octaves - self.speaker_mean()).abs() <= MAX_DEVIATION {
+            self.odd = 0;
+            return false;
+        }
+        self.odd += 1;
+        if self.odd < PATIENCE {
+            return true;
+        }
+        self.forget();
+        false
     }
 
     /// Expected mean log2 F0 of the speaker: each group's posterior mean, weighted by how well the

@@ -23,14 +23,18 @@ fn melody(mean_hz: f64, frames: usize) -> Vec<f32> {
             } else {
                 0.0
             };
-            [f0, f32::from(u8::from(voiced)), f32::from(u8::from(voiced))]
+            let yes = f32::from(u8::from(voiced));
+            [f0, yes, yes, -25.0 - 45.0 * (1.0 - yes)]
         })
         .collect()
 }
 
 fn run(stage: &mut Prosody, frames: &[f32]) -> Vec<f32> {
-    let mut out = vec![f32::NAN; frames.len() / 3];
-    assert_eq!(stage.process(frames, &mut out), Ok(frames.len() / 3));
+    let mut out = vec![f32::NAN; frames.len() / Prosody::WIDTH];
+    assert_eq!(
+        stage.process(frames, &mut out),
+        Ok(frames.len() / Prosody::WIDTH)
+    );
     out
 }
 
@@ -56,7 +60,7 @@ fn the_first_quarter_second_is_within_four_semitones() {
         let out = run(&mut prosody(1.0), &melody(mean_hz, 100));
         let input = melody(mean_hz, 100);
         for k in 8..25 {
-            let melody_octaves = f64::from(input[3 * k] / mean_hz as f32).log2();
+            let melody_octaves = f64::from(input[4 * k] / mean_hz as f32).log2();
             let off = 12.0 * (f64::from(out[k] / REGISTER).log2() - melody_octaves);
             assert!(off.abs() < 4.0, "{mean_hz} Hz, frame {k}: {off} semitones");
         }
@@ -69,8 +73,8 @@ fn the_melody_is_kept_and_range_scales_it() {
     for range in [0.5f32, 1.0, 1.5] {
         let out = run(&mut prosody(range), &input);
         let mut worst = 0.0f64;
-        for k in (2001..4000).filter(|k| input[3 * k] > 0.0 && input[3 * (k - 1)] > 0.0) {
-            let moved_in = f64::from(input[3 * k] / input[3 * k - 3]).log2();
+        for k in (2001..4000).filter(|k| input[4 * k] > 0.0 && input[4 * (k - 1)] > 0.0) {
+            let moved_in = f64::from(input[4 * k] / input[4 * k - 4]).log2();
             let moved_out = f64::from(out[k] / out[k - 1]).log2();
             worst = worst.max((moved_out - f64::from(range) * moved_in).abs());
         }
@@ -91,8 +95,8 @@ fn cuts_change_nothing() {
     let mut stage = prosody(1.2);
     let mut parts = Vec::new();
     for cut in [0, 1, 0, 7, 92, 400] {
-        let from = 3 * parts.len();
-        parts.extend(run(&mut stage, &input[from..from + 3 * cut]));
+        let from = 4 * parts.len();
+        parts.extend(run(&mut stage, &input[from..from + 4 * cut]));
     }
     assert_eq!(parts, whole);
 }
@@ -100,7 +104,7 @@ fn cuts_change_nothing() {
 #[test]
 fn new_targets_are_reached_over_200_ms_and_not_sooner() {
     let mut stage = prosody(1.0);
-    let steady: Vec<f32> = [205.0, 1.0, 1.0].repeat(1000);
+    let steady: Vec<f32> = [205.0, 1.0, 1.0, -25.0].repeat(1000);
     let before = run(&mut stage, &steady)[999];
     let targets = ProsodyTargets {
         register_hz: 2.0 * REGISTER,
@@ -131,7 +135,54 @@ fn bad_targets_are_refused_and_the_old_ones_stay() {
 #[test]
 fn any_input_gives_an_f0_that_a_voice_can_have() {
     let wild = [f32::NAN, f32::INFINITY, -5.0, 0.0, 1e-30, 1e30, 55.0, 700.0];
-    let frames: Vec<f32> = wild.iter().flat_map(|&f0| [f0, 1.0, 1.0]).collect();
+    let frames: Vec<f32> = wild.iter().flat_map(|&f0| [f0, 1.0, 1.0, f0]).collect();
     let out = run(&mut prosody(3.0), &frames.repeat(50));
     assert!(out.iter().all(|hz| (55.0..=700.0).contains(hz)));
+}
+
+/// Voiced frames of one F0 and level.
+fn steady(f0_hz: f32, level_db: f32, frames: usize) -> Vec<f32> {
+    [f0_hz, 1.0, 1.0, level_db].repeat(frames)
+}
+
+fn semitones_off(f0: &[f32]) -> f64 {
+    12.0 * (mean_octaves(f0) - f64::from(REGISTER).log2())
+}
+
+#[test]
+fn a_hum_before_the_first_word_is_not_the_speaker() {
+    for hum_hz in [61.0, 100.0, 120.0] {
+        let mut stage = prosody(1.0);
+        run(&mut stage, &steady(hum_hz, -52.0, 300));
+        let out = run(&mut stage, &melody(230.0, 300));
+        let off = semitones_off(&out[100..170]);
+        assert!(off.abs() < 2.0, "after {hum_hz} Hz: {off} semitones");
+    }
+    // As loud as the speaker it would be one: the test can tell.
+    let mut stage = prosody(1.0);
+    run(&mut stage, &steady(150.0, -25.0, 300));
+    let out = run(&mut stage, &melody(230.0, 300));
+    assert!(semitones_off(&out[100..170]).abs() > 4.0);
+}
+
+#[test]
+fn a_hum_between_the_words_is_not_the_speaker() {
+    let mut stage = prosody(1.0);
+    for _ in 0..6 {
+        run(&mut stage, &melody(230.0, 70));
+        run(&mut stage, &steady(100.0, -60.0, 200));
+    }
+    assert!(semitones_off(&run(&mut stage, &melody(230.0, 70))).abs() < 2.0);
+}
+
+#[test]
+fn a_mistake_of_an_octave_is_held_over_and_another_speaker_is_believed() {
+    let mut stage = prosody(1.0);
+    run(&mut stage, &steady(100.0, -25.0, 300));
+    let held = run(&mut stage, &steady(215.0, -25.0, 19));
+    assert!(held.iter().all(|hz| *hz == held[0]), "a mistake is heard");
+    run(&mut stage, &steady(100.0, -25.0, 100));
+    run(&mut stage, &steady(215.0, -25.0, 60));
+    let out = run(&mut stage, &melody(215.0, 140));
+    assert!(semitones_off(&out).abs() < 2.0, "{}", semitones_off(&out));
 }

@@ -29,8 +29,8 @@ impl Prosody {
         py: Python<'py>,
         block: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyArray1<f32>>> {
-        let input = frames(block, 3)?;
-        let mut output = vec![0.0; input.len() / 3];
+        let input = frames(block, Core::WIDTH)?;
+        let mut output = vec![0.0; input.len() / Core::WIDTH];
         self.0
             .process(&input, &mut output)
             .map_err(|error| setting_error(py, error))?;

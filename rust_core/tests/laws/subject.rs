@@ -118,7 +118,7 @@ impl<A: Analyzer> Subject for OfAnalyzer<A> {
 
 impl Subject for Prosody {
     fn width_in(&self) -> usize {
-        3
+        Prosody::WIDTH
     }
     fn due(&self, positions: u64) -> u64 {
         positions
@@ -139,6 +139,7 @@ impl Subject for Prosody {
                 (150.0 + 60.0 * random.sample()) * voiced,
                 0.9 * voiced,
                 voiced,
+                -40.0 + 20.0 * random.sample(),
             ]
         };
         (0..positions).flat_map(&mut frame).collect()
