@@ -1,4 +1,4 @@
-"""The sound card: which devices there are, and one stream in and out on a common clock.
+"""The sound card: which devices there are, and a stream from one and to one of them.
 
 The library for it is loaded when a device is first asked for, never on import.
 """
@@ -14,25 +14,28 @@ import numpy.typing as npt
 from persona_voice.errors import DeviceError
 
 Samples = npt.NDArray[np.float32]
-# What came in, room for what goes out (as long), and whether the driver lost input or lacked
-# output before. Both arrays are mono and only lent.
-Callback = Callable[[Samples, Samples, bool, bool], None]
+# What came in, and whether the driver lost some before. The array is mono and only lent.
+Hear = Callable[[Samples, bool], None]
+# Room for what goes out, and whether the driver lacked some before. As above.
+Play = Callable[[Samples, bool], None]
 
 
 class Device(Protocol):
-    """A microphone and a loudspeaker on one clock."""
+    """A microphone and a loudspeaker, whose clocks run alike but for a slip now and then."""
 
     @property
     def sample_rate(self) -> int: ...
     @property
     def block_samples(self) -> int:
-        """Of each callback."""
+        """Of each call."""
 
     @property
     def latency_ms(self) -> float:
         """Of the device itself, both ways, as its driver states it."""
 
-    def start(self, callback: Callback) -> None: ...
+    def start(self, hear: Hear, play: Play) -> None:
+        """From now on calls both, each on a thread of its own; a DeviceError leaves nothing running."""
+
     def stop(self) -> None: ...
     def check(self) -> None:
         """DeviceError ``device_failed`` if it stopped by itself."""
@@ -115,10 +118,10 @@ def choose(devices: list[DeviceInfo], way: str, wanted: str | None) -> DeviceInf
 
 
 class SoundCard:
-    """Input and output of the sound card as one stream; mono is made from up to two channels.
+    """A stream from the microphone and one to the loudspeaker; mono is made from up to two channels.
 
-    Two different devices must be of one driver, which then keeps them together; what it loses in
-    doing so it reports as overruns and underruns.
+    Two streams and not one both ways: on a sound server PortAudio's two-way stream spins (0.7 of a
+    core against 0.05) and loses its output several times a second.
 
     Raises
     ------
@@ -134,46 +137,66 @@ class SoundCard:
         self.sample_rate = settings.sample_rate
         self.block_samples = settings.block_samples
         self._library = library
-        self._callback: Callback | None = None
+        self._hear: Hear | None = None
+        self._play: Play | None = None
         self._stopped = self._stopping = False
         self._mono_in, self._mono_out = np.zeros((2, self.block_samples), np.float32)
-        self._stream = self._attempt(
-            library.Stream,
+        self._input = self._open(library.InputStream, source.number, source.inputs, self._heard)
+        try:
+            self._output = self._open(library.OutputStream, sink.number, sink.outputs, self._due)
+        except DeviceError:
+            self._input.close()
+            raise
+
+    def _open(self, kind: Any, number: int, channels: int, callback: Callable[..., None]) -> Any:
+        return self._attempt(
+            kind,
             samplerate=self.sample_rate,
             blocksize=self.block_samples,
-            device=(source.number, sink.number),
-            channels=(min(2, source.inputs), min(2, sink.outputs)),
+            device=number,
+            channels=min(2, channels),
             dtype="float32",
             latency="low",
-            callback=self._turn,
+            callback=callback,
             finished_callback=self._finished,
         )
 
     @property
     def latency_ms(self) -> float:
-        return float(1000 * sum(self._stream.latency))
+        return float(1000 * (self._input.latency + self._output.latency))
 
-    def start(self, callback: Callback) -> None:
-        self._callback = callback
-        self._attempt(self._stream.start)
+    def start(self, hear: Hear, play: Play) -> None:
+        self._hear, self._play = hear, play
+        try:
+            self._attempt(self._input.start)
+            self._attempt(self._output.start)
+        except DeviceError:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         self._stopping = True
-        self._attempt(self._stream.close)
+        try:
+            self._attempt(self._input.close)
+        finally:
+            self._attempt(self._output.close)
 
     def check(self) -> None:
         if self._stopped and not self._stopping:
             raise DeviceError(f"the sound device {self.name} has stopped", code="device_failed")
 
-    def _turn(self, indata: Any, outdata: Any, _frames: int, _time: Any, flags: Any) -> None:
+    def _heard(self, indata: Any, _frames: int, _time: Any, flags: Any) -> None:
         """On the driver's thread: copies, nothing else."""
-        if self._callback is None:
+        if self._hear is not None:
+            np.mean(indata, axis=1, out=self._mono_in)
+            self._hear(self._mono_in, bool(flags.input_overflow))
+
+    def _due(self, outdata: Any, _frames: int, _time: Any, flags: Any) -> None:
+        """As above."""
+        if self._play is None:
             outdata[:] = 0
             return
-        np.mean(indata, axis=1, out=self._mono_in)
-        self._callback(
-            self._mono_in, self._mono_out, bool(flags.input_overflow), bool(flags.output_underflow)
-        )
+        self._play(self._mono_out, bool(flags.output_underflow))
         outdata[:] = self._mono_out[:, None]
 
     def _finished(self) -> None:

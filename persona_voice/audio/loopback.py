@@ -3,14 +3,14 @@
 import numpy as np
 import numpy.typing as npt
 
-from persona_voice.audio.devices import Callback
+from persona_voice.audio.devices import Hear, Play
 from persona_voice.errors import DeviceError
 
 Samples = npt.NDArray[np.float32]
 
 
 class Loopback:
-    """Plays `microphone` into the callback, block by block, and keeps what comes out.
+    """Lets `microphone` be heard, block by block, and keeps what is played.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ class Loopback:
     sample_rate : int
         In Hz.
     block_samples : int
-        Of every callback, unless `turn` says otherwise.
+        Of every call, unless `turn` says otherwise.
     """
 
     name = "loopback"
@@ -30,20 +30,20 @@ class Loopback:
         self.block_samples = block_samples
         self.unplugged = False
         self._microphone = microphone
-        self._heard: list[Samples] = []
+        self._played: list[Samples] = []
         self._clock = 0
-        self._callback: Callback | None = None
+        self._session: tuple[Hear, Play] | None = None
 
     @property
     def loudspeaker(self) -> Samples:
         """All that was played so far."""
-        return np.concatenate([np.zeros(0, np.float32), *self._heard])
+        return np.concatenate([np.zeros(0, np.float32), *self._played])
 
-    def start(self, callback: Callback) -> None:
-        self._callback = callback
+    def start(self, hear: Hear, play: Play) -> None:
+        self._session = hear, play
 
     def stop(self) -> None:
-        self._callback = None
+        self._session = None
 
     def check(self) -> None:
         if self.unplugged:
@@ -58,8 +58,10 @@ class Loopback:
         there = self._microphone[self._clock : self._clock + count]
         block[: len(there)] = there
         out = np.full(count, np.nan, np.float32)
-        if self._callback is not None:
-            self._callback(block, out, overrun, underrun)
+        if self._session is not None:
+            hear, play = self._session
+            hear(block, overrun)
             block[:] = np.nan  # it was only lent
-            self._heard.append(out)
+            play(out, underrun)
+            self._played.append(out)
         self._clock += count

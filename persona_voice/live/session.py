@@ -1,14 +1,16 @@
 """A stream between a microphone and a loudspeaker, live.
 
-    device callback ─▶ input ring ─▶ worker: stream ─▶ output ring ─▶ device callback
-          clock p            p                           p + headroom          p
+    microphone ─▶ input ring ─▶ worker: stream ─▶ output ring ─▶ loudspeaker
+      clock p          p                            p + headroom       p
 
-Both rings are on the device's clock. What was said at ``p`` is played at ``p + headroom`` plus the
-latency of the stream, or not at all: a late block is counted and its time stays silent, so that
-no lateness adds up. Faults are data. Whatever fails, the loudspeaker fades to silence; the
+Both rings are on the microphone's clock, and the loudspeaker keeps to it. What was said at ``p`` is
+played at ``p + headroom`` plus the latency of the stream, or not at all: a late block is counted
+and its time stays silent, so that no lateness adds up. If the two clocks part all the same, they
+are put together again, which is counted too. Faults are data. Whatever fails, the loudspeaker fades to silence; the
 microphone's sound has no way to it but through the stream.
 """
 
+import sys
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
@@ -31,6 +33,10 @@ LOOK_MS = 2
 # Input is worked on in pieces of this at most. The converter's cost is for the most part by the call
 # and not by the hop, so that a worker that is behind catches up the faster the longer they are.
 PIECE_MS = 100
+# The clocks have parted when, for so long, what was heard never came nearer than this to when it
+# was due: a driver calls in bursts, and only their best moment tells.
+WATCH_MS = 2_000
+SLIP_MS = 30
 
 
 class Stream(Protocol):
@@ -49,13 +55,41 @@ class SessionStatus:
 
     ``late``: pieces that were ready after they were due. ``input_overrun``, ``output_underrun``:
     times that input found no room, or output was due and there was none; of the driver's rings
-    or of ours. ``non_finite``: samples. ``converter_failed``, ``stream_failed``: times.
+    or of ours. ``clock_slip``: times that the clocks had parted. ``non_finite``: samples. ``converter_failed``, ``stream_failed``: times.
     """
 
     stream: StreamStatus = field(default_factory=StreamStatus)
     seconds: float = 0.0
     latency_ms: float = 0.0
     faults: dict[str, int] = field(default_factory=dict)
+
+
+class Watch:
+    """Sees two clocks part, of which each is read now early, now late."""
+
+    def __init__(self, sample_rate: int) -> None:
+        self._span = sample_rate * WATCH_MS // 1000
+        self._slip = sample_rate * SLIP_MS // 1000
+        self._begin()
+
+    def _begin(self) -> None:
+        self._seen, self._least, self._most = 0, sys.maxsize, -sys.maxsize
+
+    def parted(self, lead: int, count: int) -> int:
+        """Samples by which one leads the other now, `count` after the last time.
+
+        Once every `WATCH_MS` the least that it led by all the while, if that is more than
+        `SLIP_MS`, negative for behind; otherwise 0.
+        """
+        self._seen += count
+        self._least, self._most = min(self._least, lead), max(self._most, lead)
+        if self._seen < self._span:
+            return 0
+        least, most = self._least, self._most
+        self._begin()
+        if least > self._slip:
+            return least
+        return most if most < -self._slip else 0
 
 
 class Session:
@@ -79,12 +113,16 @@ class Session:
         self._input, self._output = Ring(size), Ring(size)
         self._output.write(0, np.zeros(self._headroom, np.float32))
         self._seam_in, self._seam_out = Seam(rate), Seam(rate)
-        self._clock = 0  # of the device: moved by its callback alone
+        self._heard = 0  # the microphone's clock
+        self._clock = 0  # the loudspeaker's: what it plays next
+        self._playing = False  # once something was heard
+        self._wait = 0  # samples of silence until it goes on
+        self._watch = Watch(rate)
         self._done = 0  # up to here the worker has taken input
         self._failed = False
         # Each count is moved by one thread alone. All keys are there from the start: one that
         # came while `status` goes through them would be an error.
-        self._callback_faults = dict.fromkeys(("input_overrun", "output_underrun"), 0)
+        self._callback_faults = dict.fromkeys(("input_overrun", "output_underrun", "clock_slip"), 0)
         self._worker_faults = dict.fromkeys(
             ("input_overrun", "late", "non_finite", "stream_failed"), 0
         )
@@ -92,7 +130,7 @@ class Session:
         self._worker = threading.Thread(target=self._run, name="persona-voice", daemon=True)
 
     def __enter__(self) -> Self:
-        self._device.start(self.callback)  # first: it may fail
+        self._device.start(self.hear, self.play)  # first: it may fail
         self._worker.start()
         return self
 
@@ -121,23 +159,51 @@ class Session:
         faults = Counter(of.faults) + Counter(self._callback_faults) + Counter(self._worker_faults)
         return SessionStatus(
             stream=of,
-            seconds=self._clock / rate,
+            seconds=self._heard / rate,
             latency_ms=1000 * self.latency_samples / rate + self._device.latency_ms,
             faults=dict(faults),
         )
 
-    def callback(self, heard: Samples, out: Samples, overrun: bool, underrun: bool) -> None:
-        """On the driver's thread: copies to and from the rings, and counts."""
+    def hear(self, heard: Samples, overrun: bool) -> None:
+        """On the driver's thread: copies to the ring, and counts."""
+        self._input.write(self._heard, heard)
+        self._heard += len(heard)
+        if overrun:
+            self._callback_faults["input_overrun"] += 1
+
+    def play(self, out: Samples, underrun: bool) -> None:
+        """On another thread of the driver: copies from the ring, and counts."""
+        if not self._playing and self._heard:
+            self._clock, self._playing = self._heard - len(out), True
+        there = self._read(out) if self._playing and self._in_step(len(out)) else 0
+        self._seam_out.join(out, there)
+        if underrun:
+            self._callback_faults["output_underrun"] += 1
+
+    def _in_step(self, count: int) -> bool:
+        """Whether the loudspeaker may go on; if not, `count` samples are to be silent."""
+        if self._wait > 0:
+            self._wait -= count
+            return False
+        parted = self._watch.parted(self._heard - self._clock - count, count)
+        if not parted:
+            return True
+        self._callback_faults["clock_slip"] += 1
+        if parted > 0:
+            self._clock += parted + count
+        else:
+            self._wait = -parted - count
+        return False
+
+    def _read(self, out: Samples) -> int:
+        """Fills `out` from the clock on, as far as there is something; moves the clock."""
         clock, self._clock = self._clock, self._clock + len(out)
         there = min(max(self._output.end - clock, 0), len(out))
         if not self._output.read(clock, out[:there]):
             there = 0
-        self._seam_out.join(out, there)
-        self._input.write(clock, heard)
-        if overrun:
-            self._callback_faults["input_overrun"] += 1
-        if underrun or there < len(out):
+        if there < len(out):
             self._callback_faults["output_underrun"] += 1
+        return there
 
     def work(self) -> bool:
         """Takes the next piece of input through the stream; False if there was none."""

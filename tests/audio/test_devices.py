@@ -108,16 +108,34 @@ class Library(SimpleNamespace):
             for of in ALL
         ]
 
-    def Stream(self, **settings: Any) -> Any:  # noqa: N802, the library's name
-        if settings["samplerate"] == 11_111:
+    opened: dict[str, dict[str, Any]]
+    closed: list[str]
+    broken: str = ""
+
+    def open(self, way: str, settings: dict[str, Any]) -> Any:
+        if settings["samplerate"] == 11_111 or self.broken == f"open {way}":
             raise self.PortAudioError("Invalid sample rate")
-        self.settings = settings
-        return SimpleNamespace(latency=(0.01, 0.02), start=lambda: None, close=lambda: None)
+        self.opened[way] = settings
+
+        def start() -> None:
+            if self.broken == f"start {way}":
+                raise self.PortAudioError("busy")
+
+        def close() -> None:
+            self.closed.append(way)
+
+        return SimpleNamespace(latency={"in": 0.01, "out": 0.02}[way], start=start, close=close)
+
+    def InputStream(self, **settings: Any) -> Any:  # noqa: N802, the library's name
+        return self.open("in", settings)
+
+    def OutputStream(self, **settings: Any) -> Any:  # noqa: N802, the library's name
+        return self.open("out", settings)
 
 
 @pytest.fixture
 def library(monkeypatch: pytest.MonkeyPatch) -> Library:
-    double = Library()
+    double = Library(opened={}, closed=[])
     monkeypatch.setattr(devices, "_library", lambda: double)
     return double
 
@@ -128,24 +146,37 @@ def test_the_list_is_what_the_library_knows(library: Library) -> None:
 
 def test_a_card_is_mono_inside_whatever_its_channels(library: Library) -> None:
     card = SoundCard(DeviceSettings("headset", "hdmi", 48_000, 0.1))
-    assert library.settings["device"] == (0, 2)
-    assert library.settings["channels"] == (1, 2)
+    assert [library.opened[way]["device"] for way in ("in", "out")] == [0, 2]
+    assert [library.opened[way]["channels"] for way in ("in", "out")] == [1, 2]
     assert card.latency_ms == pytest.approx(30)
     heard: list[list[float]] = []
 
-    def callback(block: Any, out: Any, overrun: bool, underrun: bool) -> None:
-        heard.append([*block, overrun, underrun])
-        out[:] = 2 * block
+    def hear(block: Any, overrun: bool) -> None:
+        heard.append([*block, overrun])
+
+    def play(out: Any, underrun: bool) -> None:
+        out[:] = [1, 2, 3, 4, 5 + underrun]
 
     stereo = np.array([[1, 3], [2, 2], [0, 1], [0, 0], [4, 6]], np.float32)
     out = np.full((5, 2), np.nan, np.float32)
-    flags = SimpleNamespace(input_overflow=True, output_underflow=False)
-    library.settings["callback"](stereo, out, 5, None, flags)
+    flags = SimpleNamespace(input_overflow=True, output_underflow=True)
+    library.opened["in"]["callback"](stereo, 5, None, flags)
+    library.opened["out"]["callback"](out, 5, None, flags)
     assert not out.any()  # nobody listens yet
-    card.start(callback)
-    library.settings["callback"](stereo, out, 5, None, flags)
-    assert heard == [[2, 2, 0.5, 0, 5, True, False]]
-    np.testing.assert_array_equal(out, np.repeat([[4], [4], [1], [0], [10]], 2, axis=1))
+    card.start(hear, play)
+    library.opened["in"]["callback"](stereo, 5, None, flags)
+    library.opened["out"]["callback"](out, 5, None, flags)
+    assert heard == [[2, 2, 0.5, 0, 5, True]]
+    np.testing.assert_array_equal(out, np.repeat([[1], [2], [3], [4], [6]], 2, axis=1))
+
+
+@pytest.mark.parametrize("broken", ["open out", "start in", "start out"])
+def test_of_a_card_that_fails_half_way_nothing_stays_open(library: Library, broken: str) -> None:
+    library.broken = broken
+    with pytest.raises(DeviceError) as caught:
+        SoundCard(DeviceSettings()).start(lambda *_: None, lambda *_: None)
+    assert caught.value.code == "device_failed"
+    assert sorted(library.closed) == sorted(library.opened)
 
 
 def test_a_card_that_refuses_says_what_and_why(library: Library) -> None:
@@ -162,11 +193,11 @@ def test_a_card_that_stops_by_itself_has_failed_one_that_is_stopped_has_not(
 ) -> None:
     card = SoundCard(DeviceSettings())
     card.check()
-    library.settings["finished_callback"]()
+    library.opened["out"]["finished_callback"]()
     with pytest.raises(DeviceError, match="has stopped") as caught:
         card.check()
     assert caught.value.code == "device_failed"
     other = SoundCard(DeviceSettings())
     other.stop()
-    library.settings["finished_callback"]()
+    library.opened["out"]["finished_callback"]()
     other.check()

@@ -73,7 +73,7 @@ def start(microphone: Samples | None = None) -> tuple[Loopback, Session, Dry]:
     device = Loopback(speech() if microphone is None else microphone, RATE, BLOCK)
     stream = Dry()
     session = Session(stream, device, HEADROOM_MS)
-    device.start(session.callback)
+    device.start(session.hear, session.play)
     return device, session, stream
 
 
@@ -159,6 +159,54 @@ def test_input_that_nobody_takes_makes_room_oldest_first() -> None:
     assert steepest(out) < NO_CLICK
 
 
+def turns_apart(device: Loopback, session: Session, heard: int, played: int) -> Samples:
+    """The clocks part: blocks are heard, others are played, and all are worked on."""
+    parts = []
+    for n in range(max(heard, played)):
+        if n < heard:
+            session.hear(np.full(BLOCK, 0.25, np.float32), False)
+            while session.work():
+                pass
+        if n < played:
+            out = np.full(BLOCK, np.nan, np.float32)
+            session.play(out, False)
+            parts.append(out)
+    return np.concatenate(parts or [np.zeros(0, np.float32)])
+
+
+@pytest.mark.parametrize(("heard", "played"), [(8, 0), (0, 8), (30, 0), (0, 60)])
+def test_clocks_that_parted_are_put_together_again_counted_and_without_a_click(
+    heard: int, played: int
+) -> None:
+    device, session, _ = start(np.zeros(0, np.float32))
+    watch = 2_000 // 10
+    before = turns_apart(device, session, 50, 50)
+    between = turns_apart(device, session, heard, played)
+    after = turns_apart(device, session, 2 * watch, 2 * watch)
+    assert session.status.faults["clock_slip"] == 1
+    out = np.concatenate([before, between, after])[10 * BLOCK :]
+    assert np.abs(np.diff(out)).max() < 1.5 * 0.25 * np.pi / 2 / SEAM
+    assert (after[-20 * BLOCK :] == 0.25).all()
+    # In step again: what is said now is heard as late as stated, to the slip that is allowed.
+    said = 0
+    while not np.abs(turns_apart(device, session, 1, 1) - 0.25).max() > 0.01:
+        session.hear(np.zeros(BLOCK, np.float32), False)
+        while session.work():
+            pass
+        session.play(np.empty(BLOCK, np.float32), False)
+        said += 2
+        assert said < 20
+    assert abs(said * BLOCK - session.latency_samples) <= 3 * BLOCK + 30 * RATE // 1000
+
+
+def test_clocks_that_only_tremble_are_left_alone() -> None:
+    device, session, _ = start(np.zeros(0, np.float32))
+    for _ in range(200):  # bursts of two blocks
+        turns_apart(device, session, 2, 0)
+        turns_apart(device, session, 0, 2)
+    assert session.status.faults == {}
+
+
 def test_what_the_driver_lost_is_counted() -> None:
     device, session, _ = start()
     device.turn(overrun=True)
@@ -222,7 +270,7 @@ def test_a_converter_that_fails_leaves_silence_and_not_the_speaker() -> None:
     said = (0.1 * rng.standard_normal(RATE)).astype(np.float32)
     device = Loopback(said, RATE, BLOCK)
     session = Session(stream, device, HEADROOM_MS)
-    device.start(session.callback)
+    device.start(session.hear, session.play)
     in_time(device, session, 40)
     before = device.loudspeaker[-10 * BLOCK :]
     assert np.abs(before).max() > 0.01
@@ -261,7 +309,7 @@ def test_a_device_that_stops_by_itself_is_an_error_with_a_code() -> None:
     assert caught.value.code == "device_failed"
 
 
-def test_the_worker_thread_takes_what_the_callback_leaves() -> None:
+def test_the_worker_thread_takes_what_the_microphone_leaves() -> None:
     heard = threading.Event()
 
     class Telling(Dry):
@@ -281,7 +329,7 @@ def test_the_worker_thread_takes_what_the_callback_leaves() -> None:
 
 def test_a_device_that_does_not_start_leaves_no_thread() -> None:
     class Busy(Loopback):
-        def start(self, callback: object) -> None:
+        def start(self, hear: object, play: object) -> None:
             raise DeviceError("the sound device is busy", code="device_failed")
 
     with pytest.raises(DeviceError), Session(Dry(), Busy(speech(), RATE, BLOCK), HEADROOM_MS):
