@@ -1,10 +1,10 @@
 """How late the output is, measured, against what the stream states.
 
-A voice has no moment that could be placed to the sample. So short bursts of noise, one for every
-phase of the hop, go through the path with the `Identity` converter, whose output is the input's own
-envelope: the centre of each burst's energy, averaged over the phases, comes out late by the latency
-of the whole path. The trained converter is measured on speech: the lag at which the envelope of the
-output follows that of the input.
+A voice has no moment that could be placed to the sample. So clicks, one for every phase of the hop,
+go through the path with a converter that hands each frame's own envelope on: the centre of the energy
+that a click becomes, averaged over the phases, comes out late by the latency of the whole path. The
+trained converter is measured on speech: the lag at which the envelope of the output follows that of
+the input.
 """
 
 import argparse
@@ -16,16 +16,19 @@ import numpy.typing as npt
 from benches import report
 from benches.report import Result
 from benches.sources import STREAM_RATE, Engines, Samples, recordings
-from benches.streaming import StreamSettings, run
+from benches.streaming import PERSONA, StreamSettings, run
+from persona_voice._core import RATE
+from persona_voice.converter import BANDS, LOG_POWER_OF_NOISE, SILENT, Frames
+from persona_voice.path.stream import VoiceStream
+from persona_voice.persona.persona import load_persona
 
 LONGEST_LAG_MS = 400
 # Envelopes are compared at 1 kHz, smoothed over a pitch period and more.
 ENVELOPE_RATE = 1_000
 SMOOTH_MS = 20
-BURST_MS = 2
-# Far enough apart for one burst to be over when the next begins.
+# Far enough apart for one click to be over when the next begins.
 APART_MS = 250
-SEED = 20261122
+CLICKS = 120
 
 
 def envelope(samples: Samples, sample_rate: int) -> npt.NDArray[np.float64]:
@@ -60,18 +63,32 @@ def vertex(scores: list[float], best: int) -> float:
     return 0.5 * (left - right) / curve if curve else 0.0
 
 
-def bursts(sample_rate: int) -> tuple[Samples, npt.NDArray[np.int64]]:
-    """Noise bursts on silence, and where each is centred; every phase of a 10 ms hop comes up."""
-    rng = np.random.default_rng(SEED)
+class FrameByFrame:
+    """Each frame's own envelope, of the moment that the frame stands for and not of one between.
+
+    That is 624 samples before its end, of which the path, told 720, learns nothing: what comes out
+    is early by the difference, exactly.
+    """
+
+    lookahead = 720
+    EARLY = 720 - 624
+
+    def start(self) -> Frames:
+        return np.full((1, BANDS), np.log(1e-10), np.float32)
+
+    def step(self, state: Frames, frames: Frames) -> tuple[Frames, Frames]:
+        heard = np.concatenate([state, frames])
+        log_amplitude = (heard[:-1] - np.float32(LOG_POWER_OF_NOISE)) / 2
+        return heard[-1:], np.hstack([log_amplitude, np.full_like(log_amplitude, SILENT)])
+
+
+def clicks(sample_rate: int) -> tuple[Samples, npt.NDArray[np.int64]]:
+    """Single samples on silence, and where they are; every phase of a 10 ms hop comes up."""
     hop = sample_rate // 100
-    length, apart = sample_rate * BURST_MS // 1000, sample_rate * APART_MS // 1000 // hop * hop
-    count = 60
-    phases = np.arange(count) * hop // count
-    starts = apart + np.arange(count) * apart + phases
+    apart = sample_rate * APART_MS // 1000 // hop * hop
+    starts = apart + np.arange(CLICKS) * apart + np.arange(CLICKS) * hop // CLICKS
     samples = np.zeros(int(starts[-1]) + 2 * apart, np.float32)
-    for start in starts:
-        burst = rng.standard_normal(length) * np.hanning(length + 2)[1:-1]
-        samples[start : start + length] = 0.3 * burst / np.abs(burst).max()
+    samples[starts] = 0.5
     return samples, starts
 
 
@@ -84,20 +101,21 @@ def centres(samples: Samples, starts: npt.NDArray[np.int64], reach: int) -> list
     return found
 
 
-def burst_latency(settings: StreamSettings) -> Result:
-    """Stated and measured samples of late, by bursts, through the path with `Identity`."""
-    stream = settings.open()
-    samples, starts = bursts(stream.sample_rate)
+def click_latency(sample_rate: int) -> Result:
+    """Stated and measured samples of late, by clicks, through everything but the trained network."""
+    stream = VoiceStream(FrameByFrame(), load_persona(PERSONA), sample_rate)
+    samples, starts = clicks(sample_rate)
     done = run(stream, samples)
-    reach = stream.sample_rate * (APART_MS - 10) // 1000
-    late = np.array(centres(done.output, starts, reach)) - centres(samples, starts, reach)
+    reach = sample_rate * (APART_MS - 10) // 1000
+    late = np.array(centres(done.output, starts, reach)) - starts
+    late += FrameByFrame.EARLY * sample_rate / RATE
     return {
-        "sample_rate": stream.sample_rate,
+        "sample_rate": sample_rate,
         "stated_samples": done.latency_samples,
-        "stated_ms": 1000 * done.latency_samples / stream.sample_rate,
+        "stated_ms": 1000 * done.latency_samples / sample_rate,
         "measured_samples": float(late.mean()),
         "standard_error_samples": float(late.std() / np.sqrt(len(late))),
-        "measured_ms": 1000 * float(late.mean()) / stream.sample_rate,
+        "measured_ms": 1000 * float(late.mean()) / sample_rate,
     }
 
 
@@ -126,7 +144,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> None:
     report.refuse_debug()
-    path = [burst_latency(StreamSettings("live", rate, identity=True)) for rate in (48_000, 24_000)]
+    path = [click_latency(rate) for rate in (48_000, 44_100, 24_000, 16_000)]
     for of in path:
         print(
             f"path, {of['sample_rate']} Hz: stated {of['stated_samples']} samples, measured "
