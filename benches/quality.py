@@ -19,8 +19,9 @@ import soundfile
 from benches import judges, report
 from benches.latency import envelope_lag_ms
 from benches.report import Result
-from benches.sources import STREAM_RATE, VOICES, Engines, Samples, Source, gather
+from benches.sources import STREAM_RATE, Engines, Samples, Source, gather
 from benches.streaming import Run, StreamSettings, run
+from training.models import VOICES
 
 # Raised when a judge changes, so that what it said before no longer counts.
 JUDGES_VERSION = 2

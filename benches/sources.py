@@ -35,8 +35,6 @@ RECORDINGS = (
 )
 # Every source enters as from a sound card.
 STREAM_RATE = 48_000
-# The style packs of Kokoro, which come with the repository.
-VOICES = ROOT / "training" / "kokoro_voices_f16.npz"
 # Speech peaks here when an engine has made it: about the level of the recordings.
 PEAK = 0.5
 

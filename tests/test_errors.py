@@ -72,7 +72,7 @@ TEXTS = {
     ),
     "source_missing": (
         "Kokoro needs onnxruntime: pip install 'persona-voice-engine[kokoro]'",
-        "Kokoro needs {} in {}; python -m training.models fetches the model, training/ holds the voices",
+        "Kokoro needs {} in {}; python -m training.models puts all of it there",
         "the program {} must be there and run: {}",
         "{} must be a model that onnxruntime reads: {}",
     ),

@@ -12,9 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from training.models import fetch
+from training.models import VOICES, fetch
 
-VOICES = Path(__file__).parent / "kokoro_voices_f16.npz"
 DEFAULT_CACHE = Path.home() / ".cache" / "persona-voice"
 
 
@@ -36,8 +35,8 @@ def main() -> None:
     )
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)
     parser.add_argument("--run", default="first")
-    parser.add_argument("--pairs", type=int, default=600)
-    parser.add_argument("--steps", type=int, default=6500)
+    parser.add_argument("--pairs", type=int, default=700)
+    parser.add_argument("--steps", type=int, default=7500)
     parser.add_argument(
         "--out", type=Path, default=Path("persona_voice/assets/weights/converter.safetensors")
     )

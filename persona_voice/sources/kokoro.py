@@ -112,7 +112,7 @@ def _found(folder: Path) -> Path:
     if missing:
         message = (
             f"Kokoro needs {', '.join(missing)} in {folder}; "
-            "python -m training.models fetches the model, training/ holds the voices"
+            "python -m training.models puts all of it there"
         )
         raise SourceError(message, code="source_missing")
     return voices[0]
