@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)
     parser.add_argument("--run", default="first")
     parser.add_argument("--pairs", type=int, default=700)
-    parser.add_argument("--steps", type=int, default=7500)
+    parser.add_argument("--steps", type=int, default=8000)
     parser.add_argument(
         "--out", type=Path, default=Path("persona_voice/assets/weights/converter.safetensors")
     )

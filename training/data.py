@@ -23,6 +23,10 @@ ENGINE_WEIGHT = {
     "espeak-ng": 0.8,
     "flite": 0.8,
 }
+# Those that keep time with the target to the sample.
+IN_STEP = ("kokoro", "kokoro+world", "target+world")
+# Share of their crops that are moved towards another of them, or away from it.
+BETWEEN = 0.4
 # Share of crops that reach the network as they were made.
 CLEAN = 0.35
 
@@ -122,16 +126,26 @@ def degrade(rng: np.random.Generator, x: np.ndarray) -> np.ndarray:
 
 
 def vocal_tract(rng: np.random.Generator, mel: np.ndarray) -> np.ndarray:
-    """Formants moved by up to 8 % on the log-mel frames themselves."""
+    """Formants moved by up to 12 % on the log-mel frames themselves."""
     bands = np.arange(mel.shape[1], dtype=np.float64)
-    if rng.random() > 0.35:
+    if rng.random() > 0.6:
         return mel
-    # Above 1 kHz 8 % is 1.2 mels, about two bands; below, it grows with the frequency.
-    shift = rng.uniform(-1, 1) * 1.9 * np.minimum(bands / 23.0, 1.0)
+    # Above 1 kHz 12 % is 1.8 mels, about three bands; below, it grows with the frequency.
+    shift = rng.uniform(-1, 1) * 2.8 * np.minimum(bands / 23.0, 1.0)
     at = np.clip(bands + shift, 0, mel.shape[1] - 1.001)
     low = at.astype(int)
     part = (at - low).astype(np.float32)
     return mel[:, low] * (1 - part) + mel[:, low + 1] * part
+
+
+def timbre(rng: np.random.Generator, mel: np.ndarray) -> np.ndarray:
+    """Another colour of voice: slow waves along the bands, together about 4 dB."""
+    if rng.random() > 0.6:
+        return mel
+    bands = np.arange(mel.shape[1])[None] + 0.5
+    waves = np.arange(1, 7)[:, None]
+    curve = (rng.standard_normal((6, 1)) * np.cos(np.pi * waves * bands / mel.shape[1])).sum(0)
+    return mel + (0.4 * curve).astype(np.float32)
 
 
 @dataclass
@@ -156,6 +170,10 @@ def crop(rng: np.random.Generator, pairs: Pairs, config: CropConfig, reach: int)
         weight = np.array([ENGINE_WEIGHT[kind["engine"]] for kind in kinds])
         k = int(rng.choice(len(kinds), p=weight / weight.sum()))
         source, path = item[f"source_{k}"], item[f"path_{k}"]
+    in_step = [item["target"]] + [
+        item[f"source_{k}"] for k, kind in enumerate(kinds) if kind["engine"] in IN_STEP
+    ]
+    other = in_step[rng.integers(len(in_step))]
     # Where, in frames of the source, the middle of each wanted feature frame lies.
     middle = index - FRAME_CENTRE
     slope_ends = np.concatenate([[path[0] - 400], path, [path[-1] + 400]])
@@ -167,6 +185,11 @@ def crop(rng: np.random.Generator, pairs: Pairs, config: CropConfig, reach: int)
     if rng.random() >= CLEAN:
         audio = degrade(rng, audio)
     mel = LogMel().process(np.clip(audio * gain, -1, 1).astype(np.float32))
+    if len(path) == moments and np.all(np.diff(path) == 1) and rng.random() < BETWEEN:
+        # A speaker who lies between two, or a little beyond one.
+        share = np.float32(rng.uniform(-0.3, 0.6))
+        second = np.clip(segment(other, low * HOP, (high + 1) * HOP) * gain, -1, 1)
+        mel = (1 - share) * mel + share * LogMel().process(second.astype(np.float32))
     position = np.clip(at - low, 0, len(mel) - 1.001)
     whole = position.astype(int)
     part = (position - whole).astype(np.float32)[:, None]
@@ -178,7 +201,7 @@ def crop(rng: np.random.Generator, pairs: Pairs, config: CropConfig, reach: int)
     answer[(moment < 0) | (moment >= len(item["envelopes"]))] = SILENT
     f0 = item["f0"][np.clip(moment, 0, len(item["f0"]) - 1)]
     return Crop(
-        mel=vocal_tract(rng, mel).astype(np.float32),
+        mel=timbre(rng, vocal_tract(rng, mel)).astype(np.float32),
         envelopes=np.maximum(answer, SILENT),
         target=target.astype(np.float32),
         pulse=pulses(f0, float(rng.random())),
