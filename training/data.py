@@ -156,24 +156,28 @@ class Crop:
     pulse: np.ndarray  # same
 
 
-def crop(rng: np.random.Generator, pairs: Pairs, config: CropConfig, reach: int) -> Crop:
+def crop(
+    rng: np.random.Generator, pairs: Pairs, config: CropConfig, reach: int, in_step: bool
+) -> Crop:
     """One crop. The last feature frame ends one hop after the last moment, so that a head which is
-    ``late`` frames late answers for moments ``reach - late ..`` of the envelopes."""
+    ``late`` frames late answers for moments ``reach - late ..`` of the envelopes. ``in_step``: from
+    sources that keep time with the target to the sample, and from no others."""
     item = pairs.items[rng.choice(len(pairs.items), p=pairs.weight)]
     kinds = item["meta"]["sources"]
+    weight = np.array([ENGINE_WEIGHT[kind["engine"]] for kind in kinds])
+    exact = [k for k, kind in enumerate(kinds) if kind["engine"] in IN_STEP]
+    if in_step:
+        weight[[k for k in range(len(kinds)) if k not in exact]] = 0
     moments = len(item["target"]) // HOP
     first = int(rng.integers(-10, max(moments - config.frames, -9)))
     index = np.arange(first - config.warm_frames, first + config.frames)  # feature frames
-    if not kinds or rng.random() < 0.03:
+    if weight.sum() == 0 or rng.random() < 0.03:
         source, path = item["target"], np.arange(moments, dtype=np.float32)
     else:
-        weight = np.array([ENGINE_WEIGHT[kind["engine"]] for kind in kinds])
         k = int(rng.choice(len(kinds), p=weight / weight.sum()))
         source, path = item[f"source_{k}"], item[f"path_{k}"]
-    in_step = [item["target"]] + [
-        item[f"source_{k}"] for k, kind in enumerate(kinds) if kind["engine"] in IN_STEP
-    ]
-    other = in_step[rng.integers(len(in_step))]
+    others = [item["target"], *(item[f"source_{k}"] for k in exact)]
+    other = others[rng.integers(len(others))]
     # Where, in frames of the source, the middle of each wanted feature frame lies.
     middle = index - FRAME_CENTRE
     slope_ends = np.concatenate([[path[0] - 400], path, [path[-1] + 400]])
@@ -219,10 +223,18 @@ class Crops(torch.utils.data.IterableDataset):
     """Batches without end; batch ``n`` depends on the seed and ``n`` alone."""
 
     def __init__(
-        self, pairs: Pairs, config: CropConfig, batch: int, seed: int, start: int, reach: int
+        self,
+        pairs: Pairs,
+        config: CropConfig,
+        batch: int,
+        seed: int,
+        start: int,
+        reach: int,
+        in_step_from: int,
     ) -> None:
         self.pairs, self.config, self.batch = pairs, config, batch
         self.seed, self.start, self.reach = seed, start, reach
+        self.in_step_from = in_step_from
 
     def __iter__(self) -> Iterator[tuple]:
         worker = torch.utils.data.get_worker_info()
@@ -231,7 +243,10 @@ class Crops(torch.utils.data.IterableDataset):
             step, stride = self.start + worker.id, worker.num_workers
         while True:
             rng = np.random.default_rng([self.seed, step])
-            crops = [crop(rng, self.pairs, self.config, self.reach) for _ in range(self.batch)]
+            in_step = step >= self.in_step_from
+            crops = [
+                crop(rng, self.pairs, self.config, self.reach, in_step) for _ in range(self.batch)
+            ]
             yield tuple(
                 torch.from_numpy(np.stack([getattr(c, name) for c in crops]))
                 for name in ("mel", "envelopes", "target", "pulse")
