@@ -90,7 +90,9 @@ def test_ctrl_c_in_the_middle_exits_130_and_leaves_nothing(tmp_path: Path) -> No
     soundfile.write(tmp_path / "long.wav", 0.1 * rng.standard_normal(16_000 * 600), 16_000)
     command = [sys.executable, "-m", "persona_voice.cli.main", "convert"]
     process = subprocess.Popen(
-        [*command, str(tmp_path / "long.wav"), str(tmp_path / "out.wav")], stderr=subprocess.PIPE
+        [*command, str(tmp_path / "long.wav"), str(tmp_path / "out.wav")],
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # whatever runs the tests
     )
     while not list(tmp_path.glob(".out.wav.*.part")):  # until it is at work
         assert process.poll() is None

@@ -80,7 +80,12 @@ def test_stopped_at_work_it_leaves_nothing(tmp_path: Path, sent: signal.Signals)
     rng = np.random.default_rng(0)
     soundfile.write(tmp_path / "long.flac", 0.1 * rng.standard_normal(16_000 * 300), 16_000)
     words = ["convert", str(tmp_path / "long.flac"), str(tmp_path / "out.wav")]
-    process = subprocess.Popen([*COMMAND, *words], env=ENVIRONMENT, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [*COMMAND, *words],
+        env=ENVIRONMENT,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # whatever runs the tests
+    )
     while not list(tmp_path.glob(".out.wav.*.part")):
         assert process.poll() is None
         time.sleep(0.05)
