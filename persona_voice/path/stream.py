@@ -86,11 +86,19 @@ class VoiceStream:
         self._vocoder = _core.Vocoder(NOISE_SEED)
         self._limiter = _core.Limiter(CEILING_DB)
         self._late_hops = (converter.lookahead - self._f0.lookahead) // _core.HOP
+        # Once: a part that is at work on another thread may not be asked.
+        self._latency_samples = self._sum_of_latencies()
         self._begin()
 
     @property
     def latency_samples(self) -> int:
-        """Samples, at ``sample_rate``, by which the output trails the input, to the nearest one."""
+        """Samples, at ``sample_rate``, by which the output trails the input, to the nearest one.
+
+        As `status`, it may be read from any thread while another processes.
+        """
+        return self._latency_samples
+
+    def _sum_of_latencies(self) -> int:
         inside = (
             self._resample_in.latency
             + self._converter.lookahead

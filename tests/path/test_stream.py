@@ -209,3 +209,17 @@ def test_offline_of_less_than_the_latency_is_as_long_too() -> None:
 
 def test_the_core_is_a_release_build() -> None:
     assert _core.build_profile == "release"
+
+
+def test_status_and_latency_may_be_read_while_another_thread_processes() -> None:
+    stream = identity(24_000)
+    x = np.random.default_rng(8).uniform(-0.1, 0.1, 24_000 * 20).astype(np.float32)
+    worker = threading.Thread(target=stream.process, args=(x,))
+    worker.start()
+    reads = 0
+    while worker.is_alive():
+        assert stream.latency_samples > 0
+        assert stream.status.faults == {}
+        reads += 1
+    worker.join()
+    assert reads > 100
