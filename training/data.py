@@ -173,9 +173,11 @@ def crop(
     index = np.arange(first - config.warm_frames, first + config.frames)  # feature frames
     if weight.sum() == 0 or rng.random() < 0.03:
         source, path = item["target"], np.arange(moments, dtype=np.float32)
+        keeps_time = True
     else:
         k = int(rng.choice(len(kinds), p=weight / weight.sum()))
         source, path = item[f"source_{k}"], item[f"path_{k}"]
+        keeps_time = k in exact
     others = [item["target"], *(item[f"source_{k}"] for k in exact)]
     other = others[rng.integers(len(others))]
     # Where, in frames of the source, the middle of each wanted feature frame lies.
@@ -189,7 +191,7 @@ def crop(
     if rng.random() >= CLEAN:
         audio = degrade(rng, audio)
     mel = LogMel().process(np.clip(audio * gain, -1, 1).astype(np.float32))
-    if len(path) == moments and np.all(np.diff(path) == 1) and rng.random() < BETWEEN:
+    if keeps_time and rng.random() < BETWEEN:
         # A speaker who lies between two, or a little beyond one.
         share = np.float32(rng.uniform(-0.3, 0.6))
         second = np.clip(segment(other, low * HOP, (high + 1) * HOP) * gain, -1, 1)

@@ -9,6 +9,8 @@ from functools import cache
 
 import numpy as np
 
+from persona_voice.sources.kokoro import SPELLING
+
 # share of the sentences, and the espeak-ng voice that gives their phonemes
 LANGUAGES = {
     "en": (0.67, "en-us"),
@@ -22,28 +24,8 @@ LANGUAGES = {
 VOCABULARY = 9000
 ENDINGS = (".", ".", ".", ".", "?", "!")
 
-# espeak-ng IPA to the phoneme set of Kokoro; longer keys first
-KOKORO_SPELLING = (
-    ("\u200d", ""),
-    ("͡", ""),
-    ("ː", ""),
-    ("ˑ", ""),
-    ("\n", ", "),
-    ("tʃ", "ʧ"),
-    ("dʒ", "ʤ"),
-    ("eɪ", "A"),
-    ("aɪ", "I"),
-    ("aʊ", "W"),
-    ("ɔɪ", "Y"),
-    ("oʊ", "O"),
-    ("əʊ", "Q"),
-    ("ɚ", "əɹ"),
-    ("r", "ɹ"),
-    ("ɐ", "ə"),
-    ("ɭ", "l"),
-    ("ʑ", "ʒ"),
-    ("ɵ", "o"),
-)
+# As `--source kokoro` spells it, and what Russian has besides.
+KOKORO_SPELLING = (*SPELLING, ("ɭ", "l"), ("ʑ", "ʒ"), ("ɵ", "o"))
 
 
 @cache

@@ -6,8 +6,8 @@
 Both rings are on the microphone's clock, and the loudspeaker keeps to it. What was said at ``p`` is
 played at ``p + headroom`` plus the latency of the stream, or not at all: a late block is counted
 and its time stays silent, so that no lateness adds up. If the two clocks part all the same, they
-are put together again, which is counted too. Faults are data. Whatever fails, the loudspeaker fades to silence; the
-microphone's sound has no way to it but through the stream.
+are put together again, which is counted too. Faults are data. Whatever fails, the loudspeaker fades
+to silence; the microphone's sound has no way to it but through the stream.
 """
 
 import sys
@@ -30,8 +30,8 @@ Samples = npt.NDArray[np.float32]
 RING_MS = 500
 # The worker looks for new input this often: a fifth of the usual block.
 LOOK_MS = 2
-# Input is worked on in pieces of this at most. The converter's cost is for the most part by the call
-# and not by the hop, so that a worker that is behind catches up the faster the longer they are.
+# Input is worked on in pieces of this at most: with a converter whose cost is by the call and not by
+# the hop, as torch's is, a worker that is behind catches up the faster the longer they are.
 PIECE_MS = 100
 # The clocks have parted when, for so long, what was heard never came nearer than this to when it
 # was due: a driver calls in bursts, and only their best moment tells.
@@ -55,7 +55,8 @@ class SessionStatus:
 
     ``late``: pieces that were ready after they were due. ``input_overrun``, ``output_underrun``:
     times that input found no room, or output was due and there was none; of the driver's rings
-    or of ours. ``clock_slip``: times that the clocks had parted. ``non_finite``: samples. ``converter_failed``, ``stream_failed``: times.
+    or of ours. ``clock_slip``: times that the clocks had parted. ``non_finite``: samples.
+    ``converter_failed``, ``stream_failed``: times.
     """
 
     stream: StreamStatus = field(default_factory=StreamStatus)
