@@ -126,10 +126,11 @@ def convert(
             raise StreamError("samples must be finite, got NaN or infinity", code="non_finite")
         stream = open_stream(persona, sample_rate, mode, weights=weights)
         blocks = iter([convert_array(stream, source)])
-        return _deliver(blocks, out, sample_rate)
+        return _deliver(blocks, out, sample_rate, len(source))
     with SoundReader(Path(source)) as reader:
         stream = open_stream(persona, reader.sample_rate, mode, weights=weights)
-        return _deliver(converted(stream, reader.blocks()), out, reader.sample_rate)
+        rate, num_samples = reader.sample_rate, reader.num_samples
+        return _deliver(converted(stream, reader.blocks()), out, rate, num_samples)
 
 
 def say(
@@ -168,11 +169,14 @@ def say(
 
 
 def _deliver(
-    blocks: Iterator[npt.NDArray[np.float32]], out: str | Path | None, sample_rate: int
+    blocks: Iterator[npt.NDArray[np.float32]],
+    out: str | Path | None,
+    sample_rate: int,
+    num_samples: int = 0,
 ) -> npt.NDArray[np.float32] | None:
     if out is None:
         return np.concatenate(list(blocks))
-    with SoundWriter(Path(out), sample_rate) as writer:
+    with SoundWriter(Path(out), sample_rate, num_samples) as writer:
         for block in blocks:
             writer.write(block)
     return None

@@ -111,7 +111,8 @@ class SoundWriter:
     """A sound file that appears under its name only when it is whole. A context manager.
 
     The format follows the name's ending, one of `WRITTEN`. Until the end the sound lies in a file
-    beside it, which goes when anything fails.
+    beside it, which goes when anything fails. `num_samples`, if known, is how many will come: more
+    than the format holds are refused at once.
 
     Raises
     ------
@@ -119,12 +120,13 @@ class SoundWriter:
         ``unknown_format``, ``cannot_write``; the old file of that name, if any, is as it was.
     """
 
-    def __init__(self, path: Path, sample_rate: int) -> None:
+    def __init__(self, path: Path, sample_rate: int, num_samples: int = 0) -> None:
         self.path, self._written = path, 0
         kind = _format(path)
         # Short enough for any name, and not that of another thread that writes the same file.
         self._part = path.with_name(f".{path.name[:50]}.{os.getpid()}-{secrets.token_hex(4)}.part")
         self._end = 2**31 if kind in {"WAV", "AIFF"} else None
+        self._check_size(num_samples)
         try:
             if path.is_dir():
                 raise self._failure("it is a folder")
@@ -147,11 +149,14 @@ class SoundWriter:
     def _failure(self, reason: str) -> AudioFileError:
         return AudioFileError(f"{self.path} cannot be written: {reason}", code="cannot_write")
 
+    def _check_size(self, num_samples: int) -> None:
+        if self._end is not None and 2 * num_samples >= self._end:
+            raise self._failure("a wav file holds 2 GB; a name ending in .flac has no such limit")
+
     def write(self, block: Samples) -> None:
         """Appends mono float32 samples."""
         self._written += len(block)
-        if self._end is not None and 2 * self._written >= self._end:
-            raise self._failure("a wav file holds 2 GB; a name ending in .flac has no such limit")
+        self._check_size(self._written)
         try:
             self._file.write(np.clip(block, -1.0, 1.0))
         except (soundfile.LibsndfileError, OSError, AssertionError) as error:

@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
         if options.output == "-":
             done = to_pipe(heard(stream, blocks, faults), sys.stdout.buffer, RAW[options.format])
         else:
-            writer = stack.enter_context(SoundWriter(Path(options.output), rate))
+            writer = stack.enter_context(SoundWriter(Path(options.output), rate, total or 0))
             show = stack.enter_context(progress(total, rate))
             done = 0
             for block in heard(stream, blocks, faults):

@@ -176,9 +176,10 @@ class Session:
         """On another thread of the driver: copies from the ring, and counts."""
         if not self._playing and self._heard:
             self._clock, self._playing = self._heard - len(out), True
-        there = self._read(out) if self._playing and self._in_step(len(out)) else 0
+        goes_on = self._playing and self._in_step(len(out))
+        there = self._read(out) if goes_on else 0
         self._seam_out.join(out, there)
-        if underrun:
+        if underrun or (goes_on and there < len(out)):
             self._callback_faults["output_underrun"] += 1
 
     def _in_step(self, count: int) -> bool:
@@ -202,8 +203,6 @@ class Session:
         there = min(max(self._output.end - clock, 0), len(out))
         if not self._output.read(clock, out[:there]):
             there = 0
-        if there < len(out):
-            self._callback_faults["output_underrun"] += 1
         return there
 
     def work(self) -> bool:

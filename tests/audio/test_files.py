@@ -88,6 +88,15 @@ def test_places_and_names_that_cannot_be_written_are_refused(tmp_path: Path) -> 
     assert caught.value.code == "unknown_format"
 
 
+def test_more_than_a_wav_file_holds_is_refused_before_the_first_sample(tmp_path: Path) -> None:
+    with pytest.raises(AudioFileError, match="a wav file holds 2 GB") as caught:
+        SoundWriter(tmp_path / "out.wav", 16_000, num_samples=2**30)
+    assert caught.value.code == "cannot_write"
+    assert list(tmp_path.iterdir()) == []
+    with SoundWriter(tmp_path / "out.flac", 16_000, num_samples=2**30) as writer:
+        writer.write(TONE)
+
+
 @pytest.mark.parametrize("ending", ["wav", "flac"])
 def test_a_file_that_finds_no_room_leaves_nothing(tmp_path: Path, ending: str) -> None:
     """A limit on the file's size stands in for a full disk: the same short write."""

@@ -215,6 +215,15 @@ def test_what_the_driver_lost_is_counted() -> None:
     assert session.status.faults == {"input_overrun": 1, "output_underrun": 2}
 
 
+def test_a_block_that_lacks_sound_and_that_the_driver_lost_is_one_underrun() -> None:
+    device, session, _ = start()
+    for _ in range(1 + HEADROOM // BLOCK):  # without the worker
+        device.turn()
+    before = session.status.faults.get("output_underrun", 0)
+    device.turn(underrun=True)
+    assert session.status.faults["output_underrun"] == before + 1
+
+
 @pytest.mark.parametrize("how", ["raises", "shape"])
 def test_a_stream_that_fails_is_faded_out_for_good(how: str) -> None:
     device, session, stream = start()
