@@ -15,8 +15,6 @@ import numpy.typing as npt
 import scipy.signal
 import soundfile
 
-from training import text
-from training.align import RATE
 from training.pairs import (
     HELD_OUT_ESPEAK,
     HELD_OUT_FLITE,
@@ -25,6 +23,7 @@ from training.pairs import (
     Kokoro,
     flite,
 )
+from training.synthesis import RATE
 
 Samples = npt.NDArray[np.float32]
 
@@ -123,8 +122,7 @@ def kokoro(engines: Engines) -> Iterator[Source]:
         if not file.exists():
             raise UnavailableError(f"no file {file} (make train downloads it)")
     for voice, sentence in zip(HELD_OUT_KOKORO, SENTENCES[2:], strict=False):
-        ipa = engines.espeak.ask(op="phonemes", text=sentence, voice="en-us").decode()
-        ids = engines.kokoro.ids(text.to_kokoro(ipa, sentence[-1]))
+        ids = engines.kokoro.ids(engines.espeak.phonemes(sentence, "en-us"))
         style = engines.kokoro.packs[voice]
         made = engines.kokoro.speak(ids, style, style, speed=1.0)
         yield synthetic(f"kokoro_{voice}", "kokoro", made)

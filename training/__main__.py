@@ -1,4 +1,4 @@
-"""From nothing to exported weights: models, pairs, training, export, judgement.
+"""From nothing to exported weights: models, pairs, other speech, teacher, training, export, judgement.
 
     python -m training [--cache DIR] [--pairs N] [--steps N]
 
@@ -14,19 +14,29 @@ from pathlib import Path
 
 from training.models import VOICES, fetch
 
+CORES = os.cpu_count() or 1
 DEFAULT_CACHE = Path.home() / ".cache" / "persona-voice"
 
 
-def run(*words: object) -> subprocess.Popen[bytes]:
+def start(*words: object) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", *map(str, words)], env=os.environ | {"OMP_NUM_THREADS": "1"}
     )
 
 
-def wait(processes: list[subprocess.Popen[bytes]]) -> None:
+def finish(processes: list[subprocess.Popen[bytes]]) -> None:
     codes = [process.wait() for process in processes]
     if any(codes):
         raise SystemExit(f"{processes[0].args[2]} failed with exit code {max(codes, key=abs)}")
+
+
+def run(*words: object) -> None:
+    finish([start(*words)])
+
+
+def in_shards(*words: object) -> None:
+    """One process a core, each with its share."""
+    finish([start(*words, "--shard", f"{k}/{CORES}") for k in range(CORES)])
 
 
 def main() -> None:
@@ -35,36 +45,42 @@ def main() -> None:
     )
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)
     parser.add_argument("--run", default="first")
-    parser.add_argument("--pairs", type=int, default=700)
-    parser.add_argument("--steps", type=int, default=8000)
+    parser.add_argument("--pairs", type=int, default=800)
+    parser.add_argument("--sentences", type=int, default=900, help="by espeak-ng and flite")
+    parser.add_argument("--teacher-steps", type=int, default=1200)
+    parser.add_argument("--steps", type=int, default=10_000)
     parser.add_argument(
         "--out", type=Path, default=Path("persona_voice/assets/weights/converter.safetensors")
     )
     options = parser.parse_args()
-    cache, cores = options.cache, os.cpu_count() or 1
+    cache = options.cache
     models = cache / "models"
-    print("1/6 models", flush=True)
+    print("1/9 models", flush=True)
     fetch(models)
-    print("2/6 pairs", flush=True)
-    wait([
-        run(
-            "training.pairs", "--cache", cache, "--models", models, "--voices", VOICES,
-            "--count", options.pairs, "--shard", f"{k}/{cores}",
-        )
-        for k in range(cores)
-    ])  # fmt: skip
-    print("3/6 envelopes", flush=True)
-    wait([
-        run("training.envelopes", "--cache", cache, "--shard", f"{k}/{cores}") for k in range(cores)
-    ])  # fmt: skip
-    print("4/6 training", flush=True)
-    wait([run("training.train", "--cache", cache, "--run", options.run, "--steps", options.steps)])
-    print("5/6 export", flush=True)
+    print("2/9 pairs", flush=True)
+    in_shards(
+        "training.pairs", "--cache", cache, "--models", models, "--voices", VOICES,
+        "--count", options.pairs,
+    )  # fmt: skip
+    print("3/9 envelopes", flush=True)
+    in_shards("training.envelopes", "--cache", cache)
+    print("4/9 speech", flush=True)
+    run("training.speech", "--cache", cache, "--count", options.sentences)
+    print("5/9 content", flush=True)
+    in_shards("training.content", "--cache", cache, "--models", models)
+    print("6/9 teacher", flush=True)
+    run("training.teacher", "--cache", cache, "--steps", options.teacher_steps, "--threads", CORES)
+    print("7/9 training", flush=True)
+    run(
+        "training.train", "--cache", cache, "--run", options.run, "--steps", options.steps,
+        "--threads", CORES,
+    )  # fmt: skip
+    print("8/9 export", flush=True)
     candidate = cache / "runs" / f"{options.run}.safetensors"
-    wait([run("training.export", "--cache", cache, "--run", options.run, candidate)])
-    print("6/6 judge", flush=True)
+    run("training.export", "--cache", cache, "--run", options.run, candidate)
+    print("9/9 judge", flush=True)
     report = candidate.with_suffix(".quality.json")
-    wait([run("benches", "quality", "--weights", candidate, "--models", models, "--json", report)])
+    run("benches", "quality", "--weights", candidate, "--models", models, "--json", report)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_bytes(candidate.read_bytes())
     print(f"weights: {options.out}\nfigures: {report}")

@@ -13,22 +13,24 @@ from persona_voice._core import LogMel
 from persona_voice.converter import SILENT
 from training.synthesis import HOP, RATE, pulses
 
-# Feature frame k ends at sample (k + 1) * HOP and stands for the middle of its 768 samples.
-FRAME_CENTRE = 0.6  # hops before the frame's index: (k + 1) * 240 - 384 = 240 * (k - 0.6)
-# Warps say the same at the same moment to the sample; time-aligned engines only nearly.
-ENGINE_WEIGHT = {
-    "kokoro": 2.0,
-    "kokoro+world": 1.6,
-    "target+world": 0.6,
-    "espeak-ng": 0.8,
-    "flite": 0.8,
-}
-# Those that keep time with the target to the sample.
-IN_STEP = ("kokoro", "kokoro+world", "target+world")
-# Share of their crops that are moved towards another of them, or away from it.
+# Frames at the start of a crop that still hear the silence before it: a frame is 768 samples long.
+SETTLE = 4
+# How often each kind of source is taken, against the others of its pair.
+SOURCE_WEIGHT = {"kokoro": 2.0, "kokoro+world": 1.6, "target+world": 0.6}
+# Share of crops of pairs that are moved towards another of them, or away from it.
 BETWEEN = 0.4
-# Share of crops that reach the network as they were made.
-CLEAN = 0.35
+# Share of crops that no room, noise or microphone has touched.
+CLEAN = 0.6
+# Share of crops with other formants, and of those with another colour of voice.
+MOVED = 0.3
+# Share of crops without the highest frequencies, and where they end: recordings and lines at 8, 11, 16
+# and 22 kHz.
+RECORDED = 0.5
+BANDWIDTHS_HZ = ((3300.0, 3900.0), (5000.0, 5400.0), (6800.0, 7900.0), (10_000.0, 11_000.0))
+BANDWIDTH_SHARES = (0.15, 0.1, 0.55, 0.2)
+# Share of speech without a partner that is played faster or slower, and the spread of the factor: another
+# throat, another register and another pace at once.
+REPLAYED, REPLAY_SPREAD = 0.5, 0.1
 
 
 @dataclass(frozen=True)
@@ -49,15 +51,17 @@ class Pairs:
                 f"no pairs in {cache}; run training.pairs and training.envelopes first"
             )
         self.items = [self.load(file) for file in files]
-        weight = np.array([len(item["target"]) for item in self.items], float)
-        self.weight = weight / weight.sum()
+        self.weight = shares([len(item["target"]) for item in self.items])
         self.seconds = float(sum(len(item["target"]) for item in self.items)) / RATE
 
     @staticmethod
     def load(file: Path) -> dict:
         with np.load(file) as arrays:
-            item = {name: arrays[name] for name in arrays.files}
-        item["meta"] = json.loads(str(item["meta"]))
+            item = {"target": arrays["target"], "f0": arrays["f0"]}
+            kinds = [source["engine"] for source in json.loads(str(arrays["meta"]))["sources"]]
+            kept = [k for k, kind in enumerate(kinds) if kind in SOURCE_WEIGHT]
+            item["sources"] = [arrays[f"source_{k}"] for k in kept]
+            item["weight"] = shares([SOURCE_WEIGHT[kinds[k]] for k in kept])
         item["envelopes"] = np.load(file.parents[1] / "envelopes" / f"{file.stem}.npy")
         # F0 for every moment: straight lines (in octaves) over the unvoiced ones.
         f0 = item["f0"].astype(np.float64)
@@ -66,6 +70,28 @@ class Pairs:
             f0[:], voiced = 200.0, np.arange(len(f0))
         item["f0"] = np.exp2(np.interp(np.arange(len(f0)), voiced, np.log2(f0[voiced])))
         return item
+
+
+class Labelled:
+    """Speech that the persona never said, with the envelopes that the teacher gives it."""
+
+    def __init__(self, cache: Path) -> None:
+        files = sorted((cache / "labelled").glob("*.npz"))
+        if not files:
+            raise SystemExit(f"no labelled speech in {cache}; run training.teacher first")
+        self.items = [self.load(file) for file in files]
+        self.weight = shares([len(source) for source, _ in self.items])
+        self.seconds = float(sum(len(source) for source, _ in self.items)) / RATE
+
+    @staticmethod
+    def load(file: Path) -> tuple[np.ndarray, np.ndarray]:
+        with np.load(file) as arrays:
+            return arrays["source"], arrays["envelopes"]
+
+
+def shares(weights: list[float]) -> np.ndarray:
+    total = np.array(weights, np.float64)
+    return total / total.sum() if len(total) else total
 
 
 def colour(rng: np.random.Generator, x: np.ndarray) -> np.ndarray:
@@ -128,7 +154,7 @@ def degrade(rng: np.random.Generator, x: np.ndarray) -> np.ndarray:
 def vocal_tract(rng: np.random.Generator, mel: np.ndarray) -> np.ndarray:
     """Formants moved by up to 12 % on the log-mel frames themselves."""
     bands = np.arange(mel.shape[1], dtype=np.float64)
-    if rng.random() > 0.6:
+    if rng.random() > MOVED:
         return mel
     # Above 1 kHz 12 % is 1.8 mels, about three bands; below, it grows with the frequency.
     shift = rng.uniform(-1, 1) * 2.8 * np.minimum(bands / 23.0, 1.0)
@@ -140,7 +166,7 @@ def vocal_tract(rng: np.random.Generator, mel: np.ndarray) -> np.ndarray:
 
 def timbre(rng: np.random.Generator, mel: np.ndarray) -> np.ndarray:
     """Another colour of voice: slow waves along the bands, together about 4 dB."""
-    if rng.random() > 0.6:
+    if rng.random() > MOVED:
         return mel
     bands = np.arange(mel.shape[1])[None] + 0.5
     waves = np.arange(1, 7)[:, None]
@@ -156,62 +182,99 @@ class Crop:
     pulse: np.ndarray  # same
 
 
-def crop(
-    rng: np.random.Generator, pairs: Pairs, config: CropConfig, reach: int, in_step: bool
-) -> Crop:
+def crop_of_pair(rng: np.random.Generator, pairs: Pairs, config: CropConfig, reach: int) -> Crop:
     """One crop. The last feature frame ends one hop after the last moment, so that a head which is
-    ``late`` frames late answers for moments ``reach - late ..`` of the envelopes. ``in_step``: from
-    sources that keep time with the target to the sample, and from no others."""
+    ``late`` frames late answers for moments ``reach - late ..`` of the envelopes."""
     item = pairs.items[rng.choice(len(pairs.items), p=pairs.weight)]
-    kinds = item["meta"]["sources"]
-    weight = np.array([ENGINE_WEIGHT[kind["engine"]] for kind in kinds])
-    exact = [k for k, kind in enumerate(kinds) if kind["engine"] in IN_STEP]
-    if in_step:
-        weight[[k for k in range(len(kinds)) if k not in exact]] = 0
-    moments = len(item["target"]) // HOP
-    first = int(rng.integers(-10, max(moments - config.frames, -9)))
-    index = np.arange(first - config.warm_frames, first + config.frames)  # feature frames
-    if weight.sum() == 0 or rng.random() < 0.03:
-        source, path = item["target"], np.arange(moments, dtype=np.float32)
-        keeps_time = True
+    first = int(rng.integers(-10, max(len(item["target"]) // HOP - config.frames, -9)))
+    sources = item["sources"]
+    if not sources or rng.random() < 0.03:
+        source = item["target"]
     else:
-        k = int(rng.choice(len(kinds), p=weight / weight.sum()))
-        source, path = item[f"source_{k}"], item[f"path_{k}"]
-        keeps_time = k in exact
-    others = [item["target"], *(item[f"source_{k}"] for k in exact)]
-    other = others[rng.integers(len(others))]
-    # Where, in frames of the source, the middle of each wanted feature frame lies.
-    middle = index - FRAME_CENTRE
-    slope_ends = np.concatenate([[path[0] - 400], path, [path[-1] + 400]])
-    grid = np.concatenate([[-400.0], np.arange(len(path)), [len(path) + 399.0]])
-    at = np.interp(middle, grid, slope_ends) + FRAME_CENTRE
-    low, high = int(np.floor(at.min())) - 8, int(np.ceil(at.max())) + 2
-    audio = segment(source, low * HOP, (high + 1) * HOP)
+        source = sources[rng.choice(len(sources), p=item["weight"])]
+    heard = (first - config.warm_frames - SETTLE, first + config.frames)
     gain = 10 ** (rng.uniform(-16, 6) / 20)
-    if rng.random() >= CLEAN:
-        audio = degrade(rng, audio)
-    mel = LogMel().process(np.clip(audio * gain, -1, 1).astype(np.float32))
-    if keeps_time and rng.random() < BETWEEN:
+    mel = hear(rng, segment(source, heard[0] * HOP, heard[1] * HOP), gain)
+    if rng.random() < BETWEEN:
         # A speaker who lies between two, or a little beyond one.
         share = np.float32(rng.uniform(-0.3, 0.6))
-        second = np.clip(segment(other, low * HOP, (high + 1) * HOP) * gain, -1, 1)
-        mel = (1 - share) * mel + share * LogMel().process(second.astype(np.float32))
-    position = np.clip(at - low, 0, len(mel) - 1.001)
-    whole = position.astype(int)
-    part = (position - whole).astype(np.float32)[:, None]
-    mel = mel[whole] * (1 - part) + mel[whole + 1] * part
+        others = [item["target"], *sources]
+        other = segment(others[rng.integers(len(others))], heard[0] * HOP, heard[1] * HOP) * gain
+        mel = (1 - share) * mel + share * log_mel(other)
     moment = np.arange(first - reach, first + config.frames)
     target = segment(item["target"], moment[0] * HOP, moment[-1] * HOP) * gain
-    answer = item["envelopes"][np.clip(moment, 0, len(item["envelopes"]) - 1)].astype(np.float32)
-    answer += np.float32(np.log(gain))
-    answer[(moment < 0) | (moment >= len(item["envelopes"]))] = SILENT
     f0 = item["f0"][np.clip(moment, 0, len(item["f0"]) - 1)]
     return Crop(
-        mel=timbre(rng, vocal_tract(rng, mel)).astype(np.float32),
-        envelopes=np.maximum(answer, SILENT),
+        mel=another_speaker(rng, mel[SETTLE:]),
+        envelopes=at_moments(item["envelopes"], moment, gain),
         target=target.astype(np.float32),
         pulse=pulses(f0, float(rng.random())),
     )
+
+
+def crop_of_labelled(
+    rng: np.random.Generator, labelled: Labelled, config: CropConfig, reach: int
+) -> Crop:
+    """The same of speech without a partner; there is no target sound, and its place is zero."""
+    source, envelopes = labelled.items[rng.choice(len(labelled.items), p=labelled.weight)]
+    percent = 100
+    if rng.random() < REPLAYED:
+        percent = round(
+            100 * float(np.clip(np.exp(REPLAY_SPREAD * rng.standard_normal()), 0.75, 1.3))
+        )
+    frames = config.warm_frames + SETTLE + config.frames
+    length = frames * HOP * percent // 100 + 2
+    start = int(rng.integers(-10 * HOP, max(len(source) - length, -9 * HOP)))
+    audio = segment(source, start, start + length)
+    if percent != 100:
+        audio = scipy.signal.resample_poly(audio, 100, percent)
+    audio = audio[: frames * HOP]
+    gain = 10 ** (rng.uniform(-16, 6) / 20)
+    mel = hear(rng, audio, gain)
+    # Moment m of the crop is (SETTLE + warm + m) hops after its start, on the crop's own clock.
+    moment = np.arange(-reach, config.frames) + SETTLE + config.warm_frames
+    at = start / HOP + moment * percent / 100
+    low = np.floor(at).astype(int)
+    part = (at - low)[:, None, None].astype(np.float32)
+    now = (1 - part) * at_moments(envelopes, low, gain) + part * at_moments(
+        envelopes, low + 1, gain
+    )
+    nothing = np.zeros((len(moment) - 1) * HOP, np.float32)
+    return Crop(another_speaker(rng, mel[SETTLE:]), now, nothing, nothing)
+
+
+def recorded(rng: np.random.Generator, x: np.ndarray) -> np.ndarray:
+    """At a rate that holds less than ours: nothing at all above half of it, as 16 kHz leaves it."""
+    if rng.random() > RECORDED:
+        return x
+    low, high = BANDWIDTHS_HZ[rng.choice(len(BANDWIDTHS_HZ), p=BANDWIDTH_SHARES)]
+    edge = float(rng.uniform(low, high))
+    spectrum = np.fft.rfft(x)
+    hz = np.fft.rfftfreq(len(x), 1 / RATE)
+    spectrum *= np.clip((edge - hz) / 200 + 1, 0, 1)
+    return np.fft.irfft(spectrum, len(x))
+
+
+def hear(rng: np.random.Generator, audio: np.ndarray, gain: float) -> np.ndarray:
+    """Log-mel of the source as it may come in, one frame a hop."""
+    degraded = degrade(rng, audio) if rng.random() >= CLEAN else audio
+    return log_mel(recorded(rng, degraded) * gain)
+
+
+def log_mel(audio: np.ndarray) -> np.ndarray:
+    return LogMel().process(np.clip(audio, -1, 1).astype(np.float32))
+
+
+def another_speaker(rng: np.random.Generator, mel: np.ndarray) -> np.ndarray:
+    return timbre(rng, vocal_tract(rng, mel)).astype(np.float32)
+
+
+def at_moments(envelopes: np.ndarray, moment: np.ndarray, gain: float) -> np.ndarray:
+    """Log amplitudes at these moments, louder by ``gain``; silence outside."""
+    answer = envelopes[np.clip(moment, 0, len(envelopes) - 1)].astype(np.float32)
+    answer += np.float32(np.log(gain))
+    answer[(moment < 0) | (moment >= len(envelopes))] = SILENT
+    return np.maximum(answer, SILENT)
 
 
 def segment(samples: np.ndarray, start: int, stop: int) -> np.ndarray:
@@ -222,32 +285,34 @@ def segment(samples: np.ndarray, start: int, stop: int) -> np.ndarray:
 
 
 class Crops(torch.utils.data.IterableDataset):
-    """Batches without end; batch ``n`` depends on the seed and ``n`` alone."""
+    """Batches without end, pairs in the first half and labelled speech in the second; batch ``n``
+    depends on the seed and ``n`` alone."""
 
     def __init__(
         self,
         pairs: Pairs,
+        labelled: Labelled,
         config: CropConfig,
         batch: int,
         seed: int,
         start: int,
         reach: int,
-        in_step_from: int,
     ) -> None:
-        self.pairs, self.config, self.batch = pairs, config, batch
+        self.pairs, self.labelled, self.config, self.batch = pairs, labelled, config, batch
         self.seed, self.start, self.reach = seed, start, reach
-        self.in_step_from = in_step_from
 
     def __iter__(self) -> Iterator[tuple]:
         worker = torch.utils.data.get_worker_info()
         step, stride = self.start, 1
         if worker is not None:
             step, stride = self.start + worker.id, worker.num_workers
+        half = self.batch // 2
         while True:
             rng = np.random.default_rng([self.seed, step])
-            in_step = step >= self.in_step_from
-            crops = [
-                crop(rng, self.pairs, self.config, self.reach, in_step) for _ in range(self.batch)
+            crops = [crop_of_pair(rng, self.pairs, self.config, self.reach) for _ in range(half)]
+            crops += [
+                crop_of_labelled(rng, self.labelled, self.config, self.reach)
+                for _ in range(self.batch - half)
             ]
             yield tuple(
                 torch.from_numpy(np.stack([getattr(c, name) for c in crops]))

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.align import RATE
-from training.synthesis import BANDS, band_centres_hz
+from training.synthesis import BANDS, RATE, band_centres_hz
 
 # The quieter of the two parts is not followed further below the louder than this, in nepers.
 DEPTH = 4.5

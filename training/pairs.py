@@ -6,20 +6,17 @@ Utterance ``i`` depends on the seed and ``i`` alone, so a run that was stopped g
 was, and several shards fill one cache. Each ``DIR/pairs/NNNNN.npz`` holds:
 
 * ``target``: the persona, int16, 24 kHz; ``f0``: its fundamental every 10 ms (Harvest), 0 unvoiced;
-* ``source_K`` and ``path_K``: another voice, and for each 10 ms frame of the target the frame of the
-  source that says the same;
+* ``source_K``: another voice, that says the same at the same sample;
 * ``meta``: JSON, with the text, the voices and where each source comes from.
 
-Sources: other Kokoro timbres under the same prosody (aligned to the sample), pitch and formant
-warps of these and of the target (WORLD), and espeak-ng and flite, aligned by time warping.
+Sources: other Kokoro timbres under the same prosody, and pitch and formant warps of these and of the
+target (WORLD).
 """
 
 import argparse
 import json
 import os
-import struct
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -28,8 +25,10 @@ import numpy as np
 import scipy.io.wavfile
 import scipy.signal
 
+from persona_voice.sources.espeak import EspeakWorker
+from persona_voice.sources.kokoro import phonemes
 from training import text
-from training.align import HOP, RATE, warp_path
+from training.synthesis import RATE
 
 SEED = 20261122
 PERSONA_BLEND = {"af_heart": 0.5, "bf_emma": 0.25, "af_bella": 0.25}
@@ -37,57 +36,6 @@ PERSONA_BLEND = {"af_heart": 0.5, "bf_emma": 0.25, "af_bella": 0.25}
 HELD_OUT_KOKORO = ("am_michael", "bf_isabella", "af_nova", "bm_lewis")
 HELD_OUT_ESPEAK = ("f4", "m5", "klatt3", "Annie", "Mike")
 HELD_OUT_FLITE = ("rms", "kal")
-ESPEAK_VARIANTS = (
-    "",
-    "f1",
-    "f2",
-    "f3",
-    "f5",
-    "m1",
-    "m2",
-    "m3",
-    "m4",
-    "m6",
-    "m7",
-    "m8",
-    "klatt",
-    "klatt2",
-    "klatt4",
-    "Alex",
-    "Alicia",
-    "Andrea",
-    "Andy",
-    "belinda",
-    "linda",
-    "Lee",
-    "steph",
-    "john",
-    "adam",
-    "aunty",
-    "boris",
-    "Diogo",
-    "ed",
-    "grandma",
-    "Hugo",
-    "ian",
-    "Marco",
-    "max",
-    "Michael",
-    "Nguyen",
-    "paul",
-    "quincy",
-    "rob",
-    "shelby",
-    "travis",
-    "victor",
-    "zac",
-    "croak",
-    "whisperf",
-)
-ESPEAK_ENGLISH = ("en-us", "en-us", "en", "en-gb-x-rp", "en-gb-scotland", "en-029", "en-us-nyc")
-FLITE_VOICES = ("kal16", "awb", "slt")
-# Mean warp cost above which two readings do not say the same closely enough to learn from.
-MAX_WARP_COST = 1.2
 
 
 class Kokoro:
@@ -128,34 +76,19 @@ class Espeak:
     """espeak-ng through the package's own worker process."""
 
     def __init__(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "persona_voice.sources.espeak_worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-        self.rate = struct.unpack("<I", self.read()[1])[0]
-
-    def read(self) -> tuple[bytes, bytes]:
-        head = self.process.stdout.read(5)
-        if len(head) < 5:
-            raise RuntimeError("espeak-ng's process ended")
-        return head[:1], self.process.stdout.read(struct.unpack("<I", head[1:])[0])
+        self.worker = EspeakWorker()
 
     def ask(self, **request: object) -> bytes:
-        self.process.stdin.write(json.dumps(request).encode() + b"\n")
-        self.process.stdin.flush()
-        body = b""
-        while True:
-            tag, part = self.read()
-            if tag == b"E":
-                return body
-            if tag == b"X":
-                raise ValueError(part.decode())
-            body += part
+        return b"".join(self.worker.ask(**request))
+
+    def phonemes(self, words: str, voice: str) -> str:
+        """As Kokoro spells them."""
+        return phonemes(self.ask(op="phonemes", text=words, voice=voice).decode(), words)
 
     def speak(self, **request: object) -> np.ndarray:
+        """At `RATE`; ``text``, ``voice``, ``rate_wpm``, ``pitch`` as in `EspeakSource`."""
         samples = np.frombuffer(self.ask(op="synth", **request), "<i2") / 32768.0
-        return to_rate(samples, self.rate)
+        return to_rate(samples, self.worker.start())
 
 
 def to_rate(samples: np.ndarray, rate: int) -> np.ndarray:
@@ -226,63 +159,36 @@ def random_prosody(rng: np.random.Generator, kokoro: Kokoro) -> tuple[dict[str, 
 def make(i: int, kokoro: Kokoro, espeak: Espeak) -> dict[str, np.ndarray]:
     rng = np.random.default_rng([SEED, i])
     language, words = text.sentence(rng)
-    ipa = espeak.ask(op="phonemes", text=words, voice=text.LANGUAGES[language][1]).decode()
-    ids = kokoro.ids(text.to_kokoro(ipa, words[-1]))
+    ids = kokoro.ids(espeak.phonemes(words, text.LANGUAGES[language][1]))
     prosody_name, prosody = random_prosody(rng, kokoro)
     speed = float(rng.uniform(0.85, 1.25))
     target = kokoro.speak(ids, kokoro.blend(PERSONA_BLEND), prosody, speed)
-    frames = len(target) // HOP
-    identity = np.arange(frames, dtype=np.float32)
-    sources: list[tuple[dict[str, object], np.ndarray, np.ndarray]] = []
+    sources: list[tuple[dict[str, object], np.ndarray]] = []
 
     def warped(base: np.ndarray, kind: dict[str, object], down: float) -> None:
         semitones, tract = float(rng.uniform(down, 4)), float(np.exp(rng.normal(0, 0.09)))
-        sources.append(
-            (
-                kind | {"semitones": semitones, "tract": tract},
-                warp(base, semitones, tract),
-                identity,
-            )
-        )
+        moved = kind | {"semitones": semitones, "tract": tract}
+        sources.append((moved, warp(base, semitones, tract)))
 
     if rng.random() < 0.75:
         timbre_name, timbre = random_timbre(rng, kokoro)
         other = kokoro.speak(ids, timbre, prosody, speed)
         if len(other) != len(target):
             raise RuntimeError(f"pair {i}: {len(other)} samples against {len(target)}")
-        sources.append(({"engine": "kokoro", "timbre": timbre_name}, other, identity))
+        sources.append(({"engine": "kokoro", "timbre": timbre_name}, other))
         male = max(timbre_name, key=timbre_name.__getitem__)[1] == "m"
         if rng.random() < 0.7:
             warped(other, {"engine": "kokoro+world", "timbre": timbre_name}, -13 if male else -7)
     if rng.random() < 0.35:
         warped(target, {"engine": "target+world"}, -10)
 
-    def aligned(kind: dict[str, object], samples: np.ndarray) -> None:
-        samples = samples / (np.abs(samples).max() + 1e-6) * 0.5
-        path, cost = warp_path(target, samples)
-        if cost < MAX_WARP_COST:
-            sources.append((kind | {"cost": round(cost, 3)}, samples, path))
-
-    base = str(rng.choice(ESPEAK_ENGLISH)) if language == "en" else text.LANGUAGES[language][1]
-    for _ in range(2 if rng.random() < 0.5 else 1):
-        variant = str(rng.choice(ESPEAK_VARIANTS))
-        request = {
-            "voice": base + ("+" + variant if variant else ""),
-            "rate_wpm": int(rng.integers(130, 200)),
-            "pitch": int(rng.integers(25, 75)),
-        }
-        aligned({"engine": "espeak-ng", **request}, espeak.speak(text=words, **request))
-    if language == "en" and rng.random() < 0.7:
-        voice = str(rng.choice(FLITE_VOICES))
-        aligned({"engine": "flite", "voice": voice}, flite(words, voice))
-
     meta = {
         "text": words, "language": language, "prosody": prosody_name, "speed": speed,
-        "sources": [kind for kind, _, _ in sources],
+        "sources": [kind for kind, _ in sources],
     }  # fmt: skip
     arrays = {"target": to_int16(target), "f0": harvest(target), "meta": np.array(json.dumps(meta))}
-    for k, (_, samples, path) in enumerate(sources):
-        arrays[f"source_{k}"], arrays[f"path_{k}"] = to_int16(samples), path.astype(np.float32)
+    for k, (_, samples) in enumerate(sources):
+        arrays[f"source_{k}"] = to_int16(samples)
     return arrays
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import soundfile
 
-from training import text
 from training.pairs import PERSONA_BLEND, RATE, Espeak, Kokoro
 
 # Written for this: every vowel and consonant of American English, statement and question, calm
@@ -42,8 +41,7 @@ def main() -> None:
     style = kokoro.blend(PERSONA_BLEND)
     lines = []
     for number, sentence in enumerate(SENTENCES, start=1):
-        ipa = espeak.ask(op="phonemes", text=sentence, voice="en-us").decode()
-        samples = kokoro.speak(kokoro.ids(text.to_kokoro(ipa, sentence[-1])), style, style, SPEED)
+        samples = kokoro.speak(kokoro.ids(espeak.phonemes(sentence, "en-us")), style, style, SPEED)
         name = f"{number:02d}.flac"
         soundfile.write(options.out / name, samples, RATE, subtype="PCM_16")
         lines.append(f"{name}\t{sentence}\n")

@@ -1,15 +1,12 @@
-"""Sentences to speak, and the phonemes Kokoro reads: seeded, without a text corpus.
+"""Sentences to speak: seeded, without a text corpus.
 
 Words are drawn from ``wordfreq`` lists with flattened frequencies, so that rare sounds and rare
 sequences of them come up; the sense does not matter to a converter, which hears 10 ms at a time.
 """
 
-import re
 from functools import cache
 
 import numpy as np
-
-from persona_voice.sources.kokoro import SPELLING
 
 # share of the sentences, and the espeak-ng voice that gives their phonemes
 LANGUAGES = {
@@ -23,9 +20,6 @@ LANGUAGES = {
 }
 VOCABULARY = 9000
 ENDINGS = (".", ".", ".", ".", "?", "!")
-
-# As `--source kokoro` spells it, and what Russian has besides.
-KOKORO_SPELLING = (*SPELLING, ("ɭ", "l"), ("ʑ", "ʒ"), ("ɵ", "o"))
 
 
 @cache
@@ -47,11 +41,3 @@ def sentence(rng: np.random.Generator) -> tuple[str, str]:
     if len(chosen) > 7:
         chosen[len(chosen) // 2] += ","
     return language, " ".join(chosen).capitalize() + str(rng.choice(ENDINGS))
-
-
-def to_kokoro(ipa: str, ending: str) -> str:
-    """espeak-ng IPA as the phoneme string that Kokoro was trained on."""
-    ipa = re.sub(r"\([a-z-]+\)", "", ipa)  # marks of a switch of language
-    for old, new in KOKORO_SPELLING:
-        ipa = ipa.replace(old, new)
-    return ipa.strip() + ending

@@ -6,8 +6,11 @@ In parts of one schedule:
 
 * until 78 %: the envelopes of the target, by absolute difference;
 * from 78 % on, a discriminator of envelope pictures too, since the mean of all likely answers is
-  a muffled one, and only sources that keep time with the target to the sample;
+  a muffled one;
 * in the last 4 % the sound itself as well, through the vocoder, by spectrograms of three sizes.
+
+Half of every batch is pairs, half is speech of real people and of other engines, with the envelopes
+that the teacher gives it. Only pairs have a target to sound like.
 
 Goes on from the last checkpoint of the run: the batches follow from the seed and the step. On a
 processor or a GPU the command is the same.
@@ -27,16 +30,12 @@ from torch.nn.functional import leaky_relu
 from persona_voice.converter import MODES
 from persona_voice.model.config import NetworkConfig
 from persona_voice.model.network import ConverterNetwork
-from training.data import CropConfig, Crops, Pairs
+from training.data import CropConfig, Crops, Labelled, Pairs
 from training.muon import Muon
 from training.synthesis import HOP, Synthesis
 
 ADVERSARY_FROM, SOUND_FROM = 0.78, 0.96
 ADVERSARY_WEIGHT, FEATURE_WEIGHT, SOUND_WEIGHT = 0.06, 0.3, 0.25
-# From here on only sources that keep time with the target: what is aligned by time warping is off by
-# a frame or two, and taught to blur whatever does not sound like Kokoro. Leaving it out at the end
-# took espeak-ng from 54 to 35 % of words changed and flite from 32 to 14 (11 sources).
-IN_STEP_FROM = 0.78
 RESOLUTIONS = (1024, 512, 256)
 # Below this amplitude of a spectrogram (of Hann frames of unit sum) nobody hears a difference.
 AUDIBLE = 3e-5
@@ -166,8 +165,8 @@ class Trainer:
         state = tuple(s.to(self.device) for s in self.network.start(mel.shape[0]))
         body, heard, _ = self.network.body(mel, state)
         loss, said, done = body.new_zeros(()), {}, self.step / self.options.steps
-        # What costs more is heard from one head at a time, and from half the batch.
-        dear, half = MODES[self.step % len(MODES)], slice(mel.shape[0] // 2)
+        # What costs more is heard from one head at a time, and the sound from the pairs alone.
+        dear, pairs = MODES[self.step % len(MODES)], slice(mel.shape[0] // 2)
         for mode in MODES:
             got = self.network.answer(mode, body, heard)[:, crop.warm_frames :]
             start = self.reach - self.config.late(mode)
@@ -175,10 +174,10 @@ class Trainer:
             off = envelope_loss(got, right)
             said[mode] = float(off.detach())
             if done >= ADVERSARY_FROM and mode == dear:
-                off = off + self.adversary(got[half], right[half], said)
+                off = off + self.adversary(got, right[pairs], said)
             if done >= SOUND_FROM and mode == dear:
                 part = slice(start * HOP, (start + crop.frames - 1) * HOP)
-                sound = self.sound(got[half], pulse[half, part], target[half, part], said)
+                sound = self.sound(got[pairs], pulse[pairs, part], target[pairs, part], said)
                 off = off + SOUND_WEIGHT * sound
             loss = loss + off
         for optimizer in (self.optimizer, self.hidden_optimizer):
@@ -205,7 +204,10 @@ class Trainer:
         return off
 
     def adversary(self, got: Tensor, wanted: Tensor, said: dict[str, float]) -> Tensor:
-        """One step of the critic, and what it costs the network to be found out."""
+        """One step of the critic, and what it costs the network to be found out.
+
+        ``wanted`` are the persona's own envelopes, for the first items of ``got`` alone.
+        """
         real, fake = self.critic(wanted)[-1], self.critic(got.detach())[-1]
         verdict = ((real - 1) ** 2).mean() + (fake**2).mean()
         self.critic_optimizer.zero_grad(set_to_none=True)
@@ -214,17 +216,22 @@ class Trainer:
         seen = self.critic(got)
         with torch.no_grad():
             model = self.critic(wanted)
-        likeness = sum((a - b).abs().mean() for a, b in zip(seen[:-1], model[:-1], strict=True))
+        likeness = sum(
+            (a[: len(b)] - b).abs().mean() for a, b in zip(seen[:-1], model[:-1], strict=True)
+        )
         found_out = ((seen[-1] - 1) ** 2).mean()
         said["critic"], said["found out"] = float(verdict.detach()), float(found_out.detach())
         return ADVERSARY_WEIGHT * found_out + FEATURE_WEIGHT * likeness
 
     def run(self) -> None:
         options, crop = self.options, CropConfig()
-        pairs = Pairs(options.cache, HELD_OUT_PAIRS)
-        print(f"{len(pairs.items)} pairs, {pairs.seconds / 60:.1f} min", flush=True)
-        in_step_from = int(IN_STEP_FROM * options.steps)
-        crops = Crops(pairs, crop, options.batch, SEED, self.step, self.reach, in_step_from)
+        pairs, labelled = Pairs(options.cache, HELD_OUT_PAIRS), Labelled(options.cache)
+        print(
+            f"{len(pairs.items)} pairs, {pairs.seconds / 60:.1f} min; "
+            f"labelled, {labelled.seconds / 60:.1f} min",
+            flush=True,
+        )
+        crops = Crops(pairs, labelled, crop, options.batch, SEED, self.step, self.reach)
         loader = torch.utils.data.DataLoader(
             crops,
             batch_size=None,

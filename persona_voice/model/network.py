@@ -28,10 +28,6 @@ MEL_CENTRE, MEL_SPREAD = -10.0, 5.0
 ENVELOPE_FLOOR, ENVELOPE_CEILING = -16.0, 4.0
 
 
-# In training: share of the numbers inside a layer that are left out.
-DROPOUT = 0.1
-
-
 class Norm(nn.Module):
     """Root mean square of each frame to 1, then a gain for each channel (Zhang & Sennrich 2019).
 
@@ -64,7 +60,6 @@ class Layer(nn.Module):
         both = torch.cat([past, self.norm(x)], dim=1)
         earlier, now = both[:, : x.shape[1]], both[:, self.dilation :]
         hidden = nn.functional.gelu(self.up(torch.cat([now, earlier], dim=2)), approximate="tanh")
-        hidden = nn.functional.dropout(hidden, DROPOUT, self.training)
         return x + self.down(hidden), both[:, x.shape[1] :]
 
 

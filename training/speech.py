@@ -1,0 +1,190 @@
+"""Speech that the persona never said: real people, and synthesisers that keep their own time.
+
+    python -m training.speech --cache DIR [--count 900]
+
+Writes ``DIR/speech/NAME.flac``, 24 kHz, 16 bits, 7 to 24 s each:
+
+* ``real_*``: recordings of about sixty people in thirty languages, from Debian packages, which
+  ``apt-get download`` puts into ``DIR/packages``; short ones are joined, those of one speaker at a time;
+* ``engine_*``: sentences of `training.text` by espeak-ng and flite; sentence ``i`` follows from the seed.
+
+Nobody whom the bench judges with is among them. What is there already is left alone.
+"""
+
+import argparse
+import hashlib
+import re
+import subprocess
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from training import text
+from training.pairs import SEED, Espeak, flite, to_rate
+from training.synthesis import RATE
+
+# Packages and the pattern by whose first group their files are told apart: language, so mostly speaker.
+PACKAGES = {
+    "asterisk-prompt-es-co": r"/sounds/(es)/",
+    "asterisk-prompt-fr-armelle": r"/sounds/(fr)/",
+    "asterisk-prompt-it-menardi-alaw": r"/sounds/(it_IT_f_Menardi)/",
+    "klettres-data": r"/klettres/(\w+)/",
+    "ktuberling-data": r"/sounds/(\w+)",
+    "tuxpaint-stamps-default": r"_desc_?(\w*)\.",
+}
+# How libsndfile reads what has no header; all of it is 8 kHz.
+RAW = {".alaw": "ALAW", ".gsm": "GSM610"}
+ENDINGS = (".ogg", ".wav", *RAW)
+JOINED_S, LONGEST_S = 7.0, 24.0
+# Root mean square of the loud part of a recording, of 1.
+LEVEL = 0.1
+ESPEAK_VARIANTS = (
+    "", "f1", "f2", "f3", "f5", "m1", "m2", "m3", "m4", "m6", "m7", "m8", "klatt", "klatt2",
+    "klatt4", "Alex", "Alicia", "Andrea", "Andy", "belinda", "linda", "Lee", "steph", "john",
+    "adam", "aunty", "boris", "Diogo", "ed", "grandma", "Hugo", "ian", "Marco", "max",
+    "Michael", "Nguyen", "paul", "quincy", "rob", "shelby", "travis", "victor", "zac", "croak",
+    "whisperf",
+)  # fmt: skip
+ESPEAK_ENGLISH = ("en-us", "en-us", "en", "en-gb-x-rp", "en-gb-scotland", "en-029", "en-us-nyc")
+FLITE_VOICES = ("kal16", "awb", "slt")
+
+
+def unpacked(package: str, folder: Path) -> Path:
+    """The files of a Debian package, under ``folder``."""
+    target = folder / package
+    if not target.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            subprocess.run(["apt-get", "download", "-q", package], cwd=folder, check=True)
+        except FileNotFoundError:
+            raise SystemExit(f"{package}: needs apt-get, that is Debian or one like it") from None
+        except subprocess.CalledProcessError:
+            raise SystemExit(
+                f"{package}: apt-get could not download it; try apt-get update"
+            ) from None
+        (archive,) = folder.glob(f"{package}_*.deb")
+        part = target.with_suffix(".part")
+        subprocess.run(["dpkg-deb", "-x", str(archive), str(part)], check=True)
+        part.rename(target)
+    return target
+
+
+def read(file: Path) -> np.ndarray:
+    """float32 mono at 24 kHz."""
+    raw = {}
+    if file.suffix in RAW:
+        raw = {"samplerate": 8000, "channels": 1, "format": "RAW", "subtype": RAW[file.suffix]}
+    samples, rate = soundfile.read(file, dtype="float32", always_2d=True, **raw)
+    return to_rate(samples.mean(axis=1), rate)
+
+
+def cut(samples: np.ndarray) -> np.ndarray | None:
+    """Without the silence around it, at `LEVEL`, faded over 10 ms; None where nobody speaks."""
+    if len(samples) < 0.1 * RATE or np.abs(samples).max() < 0.01:
+        return None
+    power = np.convolve(samples**2, np.ones(480) / 480, "same")
+    (loud,) = np.nonzero(power > 1e-4 * power.max())
+    samples = samples[max(loud[0] - RATE // 10, 0) : loud[-1] + RATE // 7]
+    peak = float(np.abs(samples).max())
+    spoken = samples[np.abs(samples) > 0.05 * peak]
+    samples = samples * min(LEVEL / float(np.sqrt((spoken**2).mean())), 0.9 / peak)
+    fade = np.minimum(np.arange(len(samples)) / 240, 1)
+    return (samples * fade * fade[::-1]).astype(np.float32)
+
+
+def real(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """Names and sounds."""
+    for package, pattern in PACKAGES.items():
+        groups: dict[str, list[Path]] = defaultdict(list)
+        for file in sorted(unpacked(package, folder).rglob("*")):
+            found = re.search(pattern, str(file))
+            if found and file.suffix in ENDINGS and file.is_file():
+                groups[found[1]].append(file)
+        for group, files in sorted(groups.items()):
+            for number, samples in enumerate(joined(pieces(files))):
+                yield f"real_{package}_{group or 'en'}_{number:03d}", samples
+
+
+def pieces(files: list[Path]) -> Iterator[np.ndarray]:
+    """What is spoken in each file; one that is there twice is taken once."""
+    heard: set[bytes] = set()
+    for file in files:
+        digest = hashlib.sha256(file.read_bytes()).digest()
+        if digest in heard:
+            continue
+        heard.add(digest)
+        try:
+            piece = cut(read(file))
+        except soundfile.LibsndfileError:
+            continue  # a few of the packages' files are broken
+        if piece is not None:
+            yield piece
+
+
+def joined(parts: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Pieces one after the other, until they are long enough."""
+    waiting: list[np.ndarray] = []
+    for part in parts:
+        waiting.append(part)
+        if sum(map(len, waiting)) > JOINED_S * RATE:
+            yield np.concatenate(waiting)[: int(LONGEST_S * RATE)]
+            waiting = []
+    if waiting:
+        yield np.concatenate(waiting)[: int(LONGEST_S * RATE)]
+
+
+def engine(i: int, espeak: Espeak) -> np.ndarray:
+    """Sentence ``i``, by espeak-ng or, one English sentence in four, by flite."""
+    rng = np.random.default_rng([SEED, 1, i])
+    language, words = text.sentence(rng)
+    if language == "en" and rng.random() < 0.25:
+        return flite(words, str(rng.choice(FLITE_VOICES)))
+    base = str(rng.choice(ESPEAK_ENGLISH)) if language == "en" else text.LANGUAGES[language][1]
+    variant = str(rng.choice(ESPEAK_VARIANTS))
+    return espeak.speak(
+        text=words,
+        voice=base + ("+" + variant if variant else ""),
+        rate_wpm=int(rng.integers(130, 200)),
+        pitch=int(rng.integers(25, 75)),
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--count", type=int, default=900, help="sentences by synthesisers")
+    options = parser.parse_args()
+    folder = options.cache / "speech"
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def keep(name: str, samples: np.ndarray) -> None:
+        part = folder / f"{name}.part"
+        soundfile.write(part, samples, RATE, subtype="PCM_16", format="FLAC")
+        part.rename(folder / f"{name}.flac")
+
+    done = folder / "real.done"
+    if not done.exists():
+        seconds = 0.0
+        for name, samples in real(options.cache / "packages"):
+            keep(name, samples)
+            seconds += len(samples) / RATE
+            print(f"{name}: {seconds / 60:.1f} min", flush=True)
+        done.touch()
+    espeak = Espeak()
+    for i in range(options.count):
+        name = f"engine_{i:05d}"
+        if (folder / f"{name}.flac").exists():
+            continue
+        piece = cut(engine(i, espeak))
+        if piece is not None:
+            keep(name, piece)
+            print(f"{name} of {options.count}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

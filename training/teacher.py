@@ -1,0 +1,219 @@
+"""A teacher for speech that the persona never said: from its content, her envelopes.
+
+    python -m training.teacher --cache DIR [--steps 1200]
+
+The teacher hears `training.content`, which is much the same for whoever speaks, and so answers for real
+people although it has learnt from pairs of synthetic voices alone. It is neither causal nor small: it
+runs once, over all speech of `training.speech`, and writes ``DIR/labelled/NAME.npz`` (``source``, int16;
+``envelopes`` ``[moments, 2, 80]``), from which the converter's network learns to do the same live.
+"""
+
+import argparse
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import gelu, interpolate, pad
+
+from persona_voice.converter import SILENT
+from training.content import WIDTH
+from training.synthesis import BANDS, HOP
+from training.train import envelope_loss
+
+CHANNELS, HIDDEN = 320, 448
+DROPOUT = 0.1
+# Half a crop in content frames of 20 ms, and what is left out of the loss at each end, in moments.
+CROP, EDGE = 80, 8
+HELD_OUT_PAIRS = 12
+# Loudness against the level of the utterance, in nepers: what is below is silence.
+QUIETEST, LOUDEST = -4.5, 1.5
+# The level at which the loss is taken: about that of the pairs.
+LEVEL = -2.5
+SEED = 11
+
+
+class Layer(nn.Module):
+    """Residual: this frame and those ``dilation`` before and after, through one hidden layer."""
+
+    def __init__(self, dilation: int) -> None:
+        super().__init__()
+        self.dilation = dilation
+        self.norm = nn.LayerNorm(CHANNELS)
+        self.up = nn.Linear(3 * CHANNELS, HIDDEN)
+        self.down = nn.Linear(HIDDEN, CHANNELS)
+        self.dropout = nn.Dropout(DROPOUT)
+        with torch.no_grad():
+            self.down.weight.mul_(0.3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        count, d = x.shape[1], self.dilation
+        wide = pad(self.norm(x), (0, 0, d, d))
+        near = [wide[:, shift : shift + count] for shift in (0, d, 2 * d)]
+        hidden = gelu(self.up(torch.cat(near, dim=2)), approximate="tanh")
+        return x + self.down(self.dropout(hidden))
+
+
+class Teacher(nn.Module):
+    """Content ``[B, F, WIDTH]`` every 20 ms and loudness ``[B, T]`` every 10 ms against the level of the
+    utterance; log amplitudes ``[B, T, 2, 80]`` against that level, ``T`` at most ``2 F - 1``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard = nn.Sequential(
+            nn.LayerNorm(WIDTH, elementwise_affine=False),
+            nn.Dropout(DROPOUT),
+            nn.Linear(WIDTH, CHANNELS),
+        )
+        self.slow = nn.Sequential(*(Layer(d) for d in (1, 2, 1)))
+        self.loud = nn.Linear(5, CHANNELS)
+        self.fast = nn.Sequential(*(Layer(d) for d in (1, 2)))
+        self.answer = nn.Linear(CHANNELS, 2 * BANDS)
+        nn.init.constant_(self.answer.bias, -3.0)
+
+    def forward(self, content: Tensor, loudness: Tensor) -> Tensor:
+        x = self.slow(self.heard(content))
+        twice = 2 * x.shape[1] - 1
+        x = interpolate(x.transpose(1, 2), size=twice, mode="linear", align_corners=True)
+        x = x.transpose(1, 2)[:, : loudness.shape[1]]
+        loudness = loudness[:, : x.shape[1]]
+        x = self.fast(x + self.loud(pad(loudness, (2, 2)).unfold(1, 5, 1)))
+        y: Tensor = self.answer(x) + loudness.unsqueeze(2)
+        return y.unflatten(2, (2, BANDS))
+
+
+def relative(loudness: np.ndarray, level: float) -> np.ndarray:
+    return np.clip(loudness - level, QUIETEST, LOUDEST).astype(np.float32)
+
+
+class Readings:
+    """Content and loudness of every reading of some pairs, and the persona's envelopes."""
+
+    def __init__(self, cache: Path, pairs: list[str]) -> None:
+        self.items = []
+        for pair in pairs:
+            envelopes = np.load(cache / "envelopes" / f"{pair}.npy")
+            with np.load(cache / "content" / f"pair_{pair}_target.npz") as arrays:
+                own_level = float(arrays["level"])
+            for file in sorted((cache / "content").glob(f"pair_{pair}_*.npz")):
+                with np.load(file) as arrays:
+                    loud = relative(arrays["loudness"], float(arrays["level"]))
+                    self.items.append((arrays["content"], loud, envelopes, own_level))
+        self.items = [item for item in self.items if self.room(item) > 0]
+
+    @staticmethod
+    def room(item: tuple) -> int:
+        content, loud, envelopes, _ = item
+        return min(len(content), len(loud) // 2, len(envelopes) // 2) - 1 - CROP
+
+    def batch(self, rng: np.random.Generator, size: int) -> tuple[Tensor, Tensor, Tensor]:
+        crops = []
+        for _ in range(size):
+            item = self.items[rng.integers(len(self.items))]
+            content, loud, envelopes, own_level = item
+            start = int(rng.integers(self.room(item)))
+            fine = slice(2 * start, 2 * start + 2 * CROP - 1)
+            wanted = envelopes[fine].astype(np.float32) - own_level
+            crops.append((content[start : start + CROP].astype(np.float32), loud[fine], wanted))
+        content, loud, wanted = (
+            torch.from_numpy(np.stack(part)) for part in zip(*crops, strict=True)
+        )
+        return content, loud, wanted
+
+
+def loss(teacher: Teacher, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+    content, loud, wanted = batch
+    inside = slice(EDGE, -EDGE)
+    return envelope_loss(teacher(content, loud)[:, inside] + LEVEL, wanted[:, inside] + LEVEL)
+
+
+def train(cache: Path, options: argparse.Namespace) -> Teacher:
+    torch.manual_seed(SEED)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    teacher = Teacher().to(device)
+    file = cache / "runs" / "teacher.pt"
+    if file.exists():
+        teacher.load_state_dict(torch.load(file, map_location=device))
+        return teacher
+    pairs = sorted(file.stem for file in (cache / "envelopes").glob("*.npy"))
+    unseen = Readings(cache, pairs[:HELD_OUT_PAIRS])
+    readings = Readings(cache, pairs[HELD_OUT_PAIRS:])
+    optimizer = torch.optim.AdamW(teacher.parameters(), lr=options.rate, weight_decay=0.02)
+    rng, started = np.random.default_rng(SEED), time.monotonic()
+    heard: list[float] = []
+    for step in range(1, options.steps + 1):
+        cosine = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / options.steps))
+        for group in optimizer.param_groups:
+            group["lr"] = options.rate * min(step / 100, 1.0) * cosine
+        off = loss(teacher, tuple(t.to(device) for t in readings.batch(rng, options.batch)))
+        optimizer.zero_grad(set_to_none=True)
+        off.backward()
+        nn.utils.clip_grad_norm_(teacher.parameters(), 1.0)
+        optimizer.step()
+        heard.append(float(off.detach()))
+        if step % 100 == 0 or step == options.steps:
+            teacher.eval()
+            judge = np.random.default_rng(0)
+            with torch.no_grad():
+                batches = [unseen.batch(judge, options.batch) for _ in range(6)]
+                new = [float(loss(teacher, tuple(t.to(device) for t in b))) for b in batches]
+            teacher.train()
+            pace = step / (time.monotonic() - started)
+            print(
+                f"teacher {step}/{options.steps}: {np.mean(heard):.4f}, pairs it never saw "
+                f"{np.mean(new):.4f}; {pace:.2f}/s",
+                flush=True,
+            )
+            heard.clear()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(".part")
+    torch.save(teacher.state_dict(), part)
+    part.rename(file)
+    return teacher
+
+
+@torch.inference_mode()
+def label(cache: Path, teacher: Teacher) -> None:
+    teacher.eval()
+    device = next(teacher.parameters()).device
+    folder = cache / "labelled"
+    folder.mkdir(exist_ok=True)
+    files = sorted((cache / "speech").glob("*.flac"))
+    for count, file in enumerate(files, start=1):
+        out = folder / f"{file.stem}.npz"
+        if out.exists():
+            continue
+        samples, _ = soundfile.read(file, dtype="int16")
+        with np.load(cache / "content" / f"{file.stem}.npz") as arrays:
+            content = torch.from_numpy(arrays["content"].astype(np.float32))[None].to(device)
+            level = float(arrays["level"])
+            loud = torch.from_numpy(relative(arrays["loudness"], level))[None].to(device)
+        envelopes = (teacher(content, loud)[0] + level).clamp(min=SILENT).cpu().numpy()
+        assert len(envelopes) >= len(samples) // HOP - 1
+        part = out.with_suffix(".part")
+        with part.open("wb") as opened:
+            np.savez(opened, source=samples, envelopes=envelopes.astype(np.float16))
+        part.rename(out)
+        if count % 100 == 0:
+            print(f"labelled {count}/{len(files)}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--rate", type=float, default=1.5e-3)
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    label(options.cache, train(options.cache, options))
+
+
+if __name__ == "__main__":
+    main()
