@@ -14,6 +14,7 @@ Nobody whom the bench judges with is among them. What is there already is left a
 import argparse
 import hashlib
 import re
+import shutil
 import subprocess
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -159,6 +160,8 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--count", type=int, default=900, help="sentences by synthesisers")
     options = parser.parse_args()
+    if shutil.which("flite") is None:
+        raise SystemExit("needs the program flite (Debian package flite)")
     folder = options.cache / "speech"
     folder.mkdir(parents=True, exist_ok=True)
 

@@ -1,0 +1,30 @@
+"""What the monitor's bench calls a tear."""
+
+import numpy as np
+
+from benches.monitor import found_of_planted, tears
+
+RATE = 8000
+MADE = np.cumsum(np.random.default_rng(0).normal(0, 0.01, 60 * RATE)).astype(np.float32)
+MADE -= np.convolve(MADE, np.ones(200) / 200, "same").astype(np.float32)
+
+
+def test_what_was_made_and_recorded_later_has_no_tear() -> None:
+    heard = np.round(MADE[12_345:] * 32768) / 32768
+    assert tears(MADE, heard.astype(np.float32), RATE) == []
+
+
+def test_silence_in_place_of_sound_a_gap_and_a_sample_too_many_are_three() -> None:
+    silent = MADE.copy()
+    silent[10 * RATE + 7 : 10 * RATE + 90] = 0
+    heard = np.concatenate(
+        [silent[: 20 * RATE], silent[20 * RATE + 240 : 30 * RATE], silent[30 * RATE - 1 :]]
+    )
+    found = tears(MADE, heard, RATE)
+    assert [lost for _, lost in found] == [0, 240, -1]
+    wanted = np.array([10 * RATE + 7, 20 * RATE, 30 * RATE - 240])
+    assert np.abs(np.array([at for at, _ in found]) - wanted).max() <= 3
+
+
+def test_every_planted_one_is_found() -> None:
+    assert found_of_planted(MADE, RATE) == 50
