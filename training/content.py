@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv1d, gelu, layer_norm, linear, scaled_dot_product_attention
 
-from training.data import degrade
+from training.data import SOURCE_WEIGHT, degrade
 from training.pairs import SEED
 from training.synthesis import HOP
 
@@ -136,8 +136,10 @@ def readings(cache: Path) -> Iterator[tuple[str, Callable[[], np.ndarray]]]:
     """Names, and how to get the sound."""
     for file in sorted((cache / "pairs").glob("*.npz")):
         with np.load(file) as arrays:
-            count = len(json.loads(str(arrays["meta"]))["sources"])
-        for name in ("target", *(f"source_{k}" for k in range(count))):
+            kinds = [source["engine"] for source in json.loads(str(arrays["meta"]))["sources"]]
+        # Older caches hold sources, too, that do not keep time with the target.
+        in_step = (f"source_{k}" for k, kind in enumerate(kinds) if kind in SOURCE_WEIGHT)
+        for name in ("target", *in_step):
             yield f"pair_{file.stem}_{name}", lambda file=file, name=name: of_pair(file, name)
     for file in sorted((cache / "speech").glob("*.flac")):
         yield file.stem, lambda file=file: soundfile.read(file, dtype="float32")[0]

@@ -1,4 +1,4 @@
-"""Crops of pairs, with everything done to the source that a microphone, a room or a line may do."""
+"""Crops of pairs and of labelled speech, with all that a microphone, a room or a line may do to it."""
 
 import json
 from collections.abc import Iterator
