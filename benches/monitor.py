@@ -102,9 +102,10 @@ def live(
     said, heard = folder / "said.wav", folder / "heard.raw"
     total = options.seconds + 2 * SETTLE_S
     soundfile.write(said, looped_speech(total + SETTLE_S), STREAM_RATE)
-    stream = Kept(settings.open())
-    stream.stream.process(np.zeros(STREAM_RATE, np.float32))  # torch takes its time at first
-    stream.stream.reset()
+    path = settings.open()
+    path.process(np.zeros(STREAM_RATE, np.float32))  # torch takes its time at first
+    path.reset()
+    stream = Kept(path)
     device = SoundCard(DeviceSettings(None, None, STREAM_RATE, options.block_ms))
     switch = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_S)
@@ -186,11 +187,11 @@ def tears(made: Samples, heard: Samples, sample_rate: int) -> list[tuple[int, in
         wanted = made[place + at : place + at + step]
         if len(wanted) < step:
             break  # the recorder heard more than was kept
-        if np.abs(heard[at : at + step] - wanted).max() < SAME:
-            at += step
-            continue
-        start = at + int(np.argmax(np.abs(heard[at : at + step] - wanted) >= SAME))
+        other = ~(np.abs(heard[at : at + step] - wanted) < SAME)
+        start = at + int(np.argmax(other))
         at += step
+        if not other.any():
+            continue
         if at + 5 * step > len(heard):
             break
         near = max(place + at - 5 * step, 0)

@@ -27,6 +27,7 @@ from torch.nn.functional import conv1d, gelu, layer_norm, linear, scaled_dot_pro
 from training.data import SOURCE_WEIGHT, degrade
 from training.pairs import SEED
 from training.synthesis import HOP
+from training.whole import whole
 
 WHISPER_RATE, WHISPER_HOP = 16_000, 320
 # Layers whose answers are given, side by side; the last of six has been through the final norm.
@@ -174,15 +175,13 @@ def main() -> None:
             continue
         samples = sound()
         loud = loudness(samples)
-        part = file.with_suffix(".part")
-        with part.open("wb") as out:
+        with whole(file) as out:
             np.savez(
                 out,
                 content=listen(samples).astype(np.float16),
                 loudness=loud.astype(np.float32),
                 level=level(loud),
             )
-        part.rename(file)
         if count % 20 == 0:
             print(f"content {count}/{len(todo)}", flush=True)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from training.synthesis import BANDS, RATE, band_centres_hz
+from training.whole import whole
 
 # The quieter of the two parts is not followed further below the louder than this, in nepers.
 DEPTH = 4.5
@@ -65,10 +66,8 @@ def main() -> None:
         with np.load(file) as arrays:
             answer = envelopes(arrays["target"] / 32768.0, arrays["f0"])
         assert answer.shape[1:] == (2, BANDS)
-        part = out.with_suffix(".part")
-        with part.open("wb") as opened:
+        with whole(out) as opened:
             np.save(opened, answer.astype(np.float16))
-        part.rename(out)
         print(f"envelopes {file.stem}", flush=True)
 
 

@@ -15,7 +15,6 @@ target (WORLD).
 
 import argparse
 import json
-import os
 import subprocess
 import tempfile
 import time
@@ -29,6 +28,7 @@ from persona_voice.sources.espeak import EspeakWorker
 from persona_voice.sources.kokoro import phonemes
 from training import text
 from training.synthesis import RATE
+from training.whole import whole
 
 SEED = 20261122
 PERSONA_BLEND = {"af_heart": 0.5, "bf_emma": 0.25, "af_bella": 0.25}
@@ -216,10 +216,8 @@ def main() -> None:
         if file.exists():
             continue
         arrays = make(i, kokoro, espeak)
-        part = file.with_suffix(f".{os.getpid()}.part")
-        with part.open("wb") as out:
+        with whole(file) as out:
             np.savez(out, **arrays)
-        part.rename(file)
         seconds += len(arrays["target"]) / RATE
         pace = seconds / (time.monotonic() - started)
         print(

@@ -26,6 +26,7 @@ import soundfile
 from training import text
 from training.pairs import SEED, Espeak, flite, to_rate
 from training.synthesis import RATE
+from training.whole import whole
 
 # Packages and the pattern by whose first group their files are told apart: language, so mostly speaker.
 PACKAGES = {
@@ -166,9 +167,8 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
 
     def keep(name: str, samples: np.ndarray) -> None:
-        part = folder / f"{name}.part"
-        soundfile.write(part, samples, RATE, subtype="PCM_16", format="FLAC")
-        part.rename(folder / f"{name}.flac")
+        with whole(folder / f"{name}.flac") as out:
+            soundfile.write(out, samples, RATE, subtype="PCM_16", format="FLAC")
 
     done = folder / "real.done"
     if not done.exists():

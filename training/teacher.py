@@ -23,10 +23,11 @@ from persona_voice.converter import SILENT
 from training.content import WIDTH
 from training.synthesis import BANDS, HOP
 from training.train import envelope_loss
+from training.whole import whole
 
 CHANNELS, HIDDEN = 320, 448
 DROPOUT = 0.1
-# Half a crop in content frames of 20 ms, and what is left out of the loss at each end, in moments.
+# A crop in content frames of 20 ms, and what is left out of the loss at each end, in moments.
 CROP, EDGE = 80, 8
 HELD_OUT_PAIRS = 12
 # Loudness against the level of the utterance, in nepers: what is below is silence.
@@ -94,11 +95,14 @@ class Readings:
 
     def __init__(self, cache: Path, pairs: list[str]) -> None:
         self.items = []
+        files: dict[str, list[Path]] = {pair: [] for pair in pairs}
+        for file in sorted((cache / "content").glob("pair_*.npz")):
+            files.get(file.stem.split("_")[1], []).append(file)
         for pair in pairs:
             envelopes = np.load(cache / "envelopes" / f"{pair}.npy")
             with np.load(cache / "content" / f"pair_{pair}_target.npz") as arrays:
                 own_level = float(arrays["level"])
-            for file in sorted((cache / "content").glob(f"pair_{pair}_*.npz")):
+            for file in files[pair]:
                 with np.load(file) as arrays:
                     loud = relative(arrays["loudness"], float(arrays["level"]))
                     self.items.append((arrays["content"], loud, envelopes, own_level))
@@ -169,9 +173,8 @@ def train(cache: Path, options: argparse.Namespace) -> Teacher:
             )
             heard.clear()
     file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(".part")
-    torch.save(teacher.state_dict(), part)
-    part.rename(file)
+    with whole(file) as out:
+        torch.save(teacher.state_dict(), out)
     return teacher
 
 
@@ -193,10 +196,8 @@ def label(cache: Path, teacher: Teacher) -> None:
             loud = torch.from_numpy(relative(arrays["loudness"], level))[None].to(device)
         envelopes = (teacher(content, loud)[0] + level).clamp(min=SILENT).cpu().numpy()
         assert len(envelopes) >= len(samples) // HOP - 1
-        part = out.with_suffix(".part")
-        with part.open("wb") as opened:
+        with whole(out) as opened:
             np.savez(opened, source=samples, envelopes=envelopes.astype(np.float16))
-        part.rename(out)
         if count % 100 == 0:
             print(f"labelled {count}/{len(files)}", flush=True)
 

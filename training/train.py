@@ -33,6 +33,7 @@ from persona_voice.model.network import ConverterNetwork
 from training.data import CropConfig, Crops, Labelled, Pairs
 from training.muon import Muon
 from training.synthesis import HOP, Synthesis
+from training.whole import whole
 
 ADVERSARY_FROM, SOUND_FROM = 0.78, 0.96
 ADVERSARY_WEIGHT, FEATURE_WEIGHT, SOUND_WEIGHT = 0.06, 0.3, 0.25
@@ -146,10 +147,9 @@ class Trainer:
         print(f"going on from step {self.step}", flush=True)
 
     def save(self) -> None:
-        part = self.file.with_suffix(".part")
         state = {name: thing.state_dict() for name, thing in self.parts.items()}
-        torch.save(state | {"step": self.step, "config": asdict(self.config)}, part)
-        part.rename(self.file)
+        with whole(self.file) as out:
+            torch.save(state | {"step": self.step, "config": asdict(self.config)}, out)
 
     def rate(self) -> float:
         """Warm-up over 200 steps, then half a cosine down to 3 %."""
