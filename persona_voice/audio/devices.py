@@ -140,6 +140,7 @@ class SoundCard:
         self._hear: Hear | None = None
         self._play: Play | None = None
         self._stopped = self._stopping = False
+        self._ahead = False  # whether what was given to the driver last was not due at once
         self._mono_in, self._mono_out = np.zeros((2, self.block_samples), np.float32)
         self._input = self._open(library.InputStream, source.number, source.inputs, self._heard)
         try:
@@ -191,12 +192,18 @@ class SoundCard:
             np.mean(indata, axis=1, out=self._mono_in)
             self._hear(self._mono_in, bool(flags.input_overflow))
 
-    def _due(self, outdata: Any, _frames: int, _time: Any, flags: Any) -> None:
-        """As above."""
+    def _due(self, outdata: Any, _frames: int, time: Any, flags: Any) -> None:
+        """As above.
+
+        A sound server that had nothing left to play may not flag it (PulseAudio behind ALSA: every
+        other time); but then what comes now is due now, where before there was time.
+        """
         if self._play is None:
             outdata[:] = 0
             return
-        self._play(self._mono_out, bool(flags.output_underflow))
+        ahead = time.outputBufferDacTime > time.currentTime
+        ran_dry, self._ahead = self._ahead and not ahead, ahead
+        self._play(self._mono_out, ran_dry or bool(flags.output_underflow))
         outdata[:] = self._mono_out[:, None]
 
     def _finished(self) -> None:

@@ -85,6 +85,11 @@ def test_nothing_of_a_sound_card_is_loaded_on_import() -> None:
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
+# What is given now is played 30 ms later, or at once.
+AHEAD = SimpleNamespace(currentTime=5.0, outputBufferDacTime=5.03)
+NOW = SimpleNamespace(currentTime=5.0, outputBufferDacTime=5.0)
+
+
 class Library(SimpleNamespace):
     """As much of sounddevice as is used."""
 
@@ -160,14 +165,31 @@ def test_a_card_is_mono_inside_whatever_its_channels(library: Library) -> None:
     stereo = np.array([[1, 3], [2, 2], [0, 1], [0, 0], [4, 6]], np.float32)
     out = np.full((5, 2), np.nan, np.float32)
     flags = SimpleNamespace(input_overflow=True, output_underflow=True)
-    library.opened["in"]["callback"](stereo, 5, None, flags)
-    library.opened["out"]["callback"](out, 5, None, flags)
+    library.opened["in"]["callback"](stereo, 5, AHEAD, flags)
+    library.opened["out"]["callback"](out, 5, AHEAD, flags)
     assert not out.any()  # nobody listens yet
     card.start(hear, play)
-    library.opened["in"]["callback"](stereo, 5, None, flags)
-    library.opened["out"]["callback"](out, 5, None, flags)
+    library.opened["in"]["callback"](stereo, 5, AHEAD, flags)
+    library.opened["out"]["callback"](out, 5, AHEAD, flags)
     assert heard == [[2, 2, 0.5, 0, 5, True]]
     np.testing.assert_array_equal(out, np.repeat([[1], [2], [3], [4], [6]], 2, axis=1))
+
+
+def test_a_server_that_ran_dry_is_an_underrun_once_flagged_or_not(library: Library) -> None:
+    card = SoundCard(DeviceSettings())
+    told: list[bool] = []
+    card.start(lambda *_: None, lambda _, underrun: told.append(underrun))
+    out = np.zeros((480, 2), np.float32)
+
+    def due(time: Any, flagged: bool = False) -> bool:
+        flags = SimpleNamespace(output_underflow=flagged)
+        library.opened["out"]["callback"](out, 480, time, flags)
+        return told[-1]
+
+    assert [due(NOW), due(NOW), due(AHEAD)] == [False, False, False]  # it fills its buffer first
+    assert [due(NOW), due(NOW), due(AHEAD)] == [True, False, False]
+    assert [due(NOW, flagged=True), due(AHEAD)] == [True, False]
+    assert due(AHEAD, flagged=True)
 
 
 @pytest.mark.parametrize("broken", ["open out", "start in", "start out"])
