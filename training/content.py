@@ -26,6 +26,7 @@ from torch.nn.functional import conv1d, gelu, layer_norm, linear, scaled_dot_pro
 
 from training.data import SOURCE_WEIGHT, degrade
 from training.pairs import SEED
+from training.shard import shard
 from training.synthesis import HOP
 from training.whole import whole
 
@@ -161,14 +162,13 @@ def main() -> None:
     )
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--models", type=Path, required=True)
-    parser.add_argument("--shard", default="0/1", help="K/N: every N-th reading from K on")
+    parser.add_argument("--shard", type=shard, default="0/1", help="K/N: every N-th reading")
     options = parser.parse_args()
-    shard, shards = (int(part) for part in options.shard.split("/"))
     folder = options.cache / "content"
     folder.mkdir(exist_ok=True)
     torch.set_num_threads(1)
     listen = Content(options.models)
-    todo = list(readings(options.cache))[shard::shards]
+    todo = list(readings(options.cache))[options.shard]
     for count, (name, sound) in enumerate(todo, start=1):
         file = folder / f"{name}.npz"
         if file.exists():

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from training.shard import shard
 from training.synthesis import BANDS, RATE, band_centres_hz
 from training.whole import whole
 
@@ -53,12 +54,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--shard", default="0/1")
+    parser.add_argument("--shard", type=shard, default="0/1", help="K/N: every N-th pair")
     options = parser.parse_args()
-    shard, shards = (int(part) for part in options.shard.split("/"))
     folder = options.cache / "envelopes"
     folder.mkdir(exist_ok=True)
-    files = sorted((options.cache / "pairs").glob("*.npz"))[shard::shards]
+    files = sorted((options.cache / "pairs").glob("*.npz"))[options.shard]
     for file in files:
         out = folder / f"{file.stem}.npy"
         if out.exists():

@@ -27,6 +27,7 @@ import scipy.signal
 from persona_voice.sources.espeak import EspeakWorker
 from persona_voice.sources.kokoro import phonemes
 from training import text
+from training.shard import shard
 from training.synthesis import RATE
 from training.whole import whole
 
@@ -204,14 +205,13 @@ def main() -> None:
     parser.add_argument("--models", type=Path, required=True)
     parser.add_argument("--voices", type=Path, required=True)
     parser.add_argument("--count", type=int, default=1200)
-    parser.add_argument("--shard", default="0/1", help="K/N: every N-th utterance from K on")
+    parser.add_argument("--shard", type=shard, default="0/1", help="K/N: every N-th utterance")
     options = parser.parse_args()
-    shard, shards = (int(part) for part in options.shard.split("/"))
     folder = options.cache / "pairs"
     folder.mkdir(parents=True, exist_ok=True)
     kokoro, espeak = Kokoro(options.models, options.voices), Espeak()
     started, seconds = time.monotonic(), 0.0
-    for i in range(shard, options.count, shards):
+    for i in range(options.count)[options.shard]:
         file = folder / f"{i:05d}.npz"
         if file.exists():
             continue
