@@ -4,15 +4,18 @@
 
 Writes ``DIR/speech/NAME.flac``, 24 kHz, 16 bits, 7 to 24 s each:
 
-* ``real_*``: recordings of about sixty people in thirty languages, from Debian packages, which
-  ``apt-get download`` puts into ``DIR/packages``; short ones are joined, those of one speaker at a time;
+* ``real_*``: recordings of some hundred people in thirty languages, single words and the dialogues of
+  spoken games, from Debian packages, which ``apt-get download`` puts into ``DIR/packages``; short ones
+  are joined, those of one speaker at a time where they can be told apart;
 * ``engine_*``: sentences of `training.text` by espeak-ng and flite; sentence ``i`` follows from the seed.
 
 Nobody whom the bench judges with is among them. What is there already is left alone.
 """
 
 import argparse
+import contextlib
 import hashlib
+import io
 import re
 import shutil
 import subprocess
@@ -33,10 +36,14 @@ PACKAGES = {
     "asterisk-prompt-es-co": r"/sounds/(es)/",
     "asterisk-prompt-fr-armelle": r"/sounds/(fr)/",
     "asterisk-prompt-it-menardi-alaw": r"/sounds/(it_IT_f_Menardi)/",
+    "fillets-ng-data-cs": r"/(cs)/[^/]*-[mv]-",
+    "fillets-ng-data-nl": r"/(nl)/[^/]*-[mv]-",
     "klettres-data": r"/klettres/(\w+)/",
     "ktuberling-data": r"/sounds/(\w+)",
     "tuxpaint-stamps-default": r"_desc_?(\w*)\.",
 }
+# A game whose dialogues lie in one archive.
+QUEEN = "flight-of-the-amazon-queen"
 # How libsndfile reads what has no header; all of it is 8 kHz.
 RAW = {".alaw": "ALAW", ".gsm": "GSM610"}
 ENDINGS = (".ogg", ".wav", *RAW)
@@ -83,6 +90,24 @@ def read(file: Path) -> np.ndarray:
     return to_rate(samples.mean(axis=1), rate)
 
 
+def amazon_queen(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """Lines of dialogue: the .SB files of ScummVM's archive, as MP3.
+
+    The layout is ScummVM's (engines/queen/resource.cpp): from byte 13 on the number of entries, then
+    entries of 21 bytes: name, one byte, where it lies and how long it is.
+    """
+    (archive,) = folder.rglob("queen.1c")
+    data = archive.read_bytes()
+    for at in range(15, 15 + 21 * int.from_bytes(data[13:15], "big"), 21):
+        name = data[at : at + 12].rstrip(b"\0").decode()
+        start = int.from_bytes(data[at + 13 : at + 17], "big")
+        size = int.from_bytes(data[at + 17 : at + 21], "big")
+        if name.endswith(".SB"):
+            with contextlib.suppress(soundfile.LibsndfileError):
+                wave, rate = soundfile.read(io.BytesIO(data[start : start + size]), dtype="float32")
+                yield ("joe" if "J" in name else "others"), to_rate(wave, rate)
+
+
 def cut(samples: np.ndarray) -> np.ndarray | None:
     """Without the silence around it, at `LEVEL`, faded over 10 ms; None where nobody speaks."""
     if len(samples) < 0.1 * RATE or np.abs(samples).max() < 0.01:
@@ -108,6 +133,14 @@ def real(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
         for group, files in sorted(groups.items()):
             for number, samples in enumerate(joined(pieces(files))):
                 yield f"real_{package}_{group or 'en'}_{number:03d}", samples
+    lines: dict[str, list[np.ndarray]] = defaultdict(list)
+    for speaker, samples in amazon_queen(unpacked(QUEEN, folder)):
+        piece = cut(samples)
+        if piece is not None:
+            lines[speaker].append(piece)
+    for speaker, parts in sorted(lines.items()):
+        for number, samples in enumerate(joined(parts)):
+            yield f"real_{QUEEN}_{speaker}_{number:03d}", samples
 
 
 def pieces(files: list[Path]) -> Iterator[np.ndarray]:

@@ -1,0 +1,36 @@
+"""Speech of a game's archive."""
+
+import io
+import struct
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from training.speech import amazon_queen
+from training.synthesis import RATE
+
+
+def mp3(hz: float) -> bytes:
+    out = io.BytesIO()
+    tone = 0.3 * np.sin(2 * np.pi * hz * np.arange(16_000) / 16_000)
+    soundfile.write(out, tone, 16_000, format="MP3")
+    return out.getvalue()
+
+
+def test_lines_of_dialogue_are_read_and_nothing_else(tmp_path: Path) -> None:
+    files = {
+        "020001P2.SB": mp3(440), "JOE00001.SB": mp3(880), "BROKEN.SB": b"no sound", "X.PCX": b"?",
+    }  # fmt: skip
+    start, table = 15 + 21 * len(files), b""
+    for name, content in files.items():
+        table += struct.pack(">12sBII", name.encode(), 1, start, len(content))
+        start += len(content)
+    head = b"QTBLCEM10" + bytes(3) + b"\x01" + struct.pack(">H", len(files))
+    (tmp_path / "queen.1c").write_bytes(head + table + b"".join(files.values()))
+    lines = list(amazon_queen(tmp_path))
+    assert [speaker for speaker, _ in lines] == ["others", "joe"]
+    for (_, samples), hz in zip(lines, (440, 880), strict=True):
+        assert abs(len(samples) - RATE) < 0.1 * RATE
+        power = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
+        assert abs(np.argmax(power) * RATE / len(samples) - hz) < 5
