@@ -1,4 +1,4 @@
-"""From nothing to exported weights: models, pairs, other speech, teacher, training, export, judgement.
+"""From nothing to exported weights: models, pairs, other speech, teacher, listener, training, export, judgement.
 
     python -m training [--cache DIR] [--pairs N] [--steps N]
 
@@ -55,30 +55,32 @@ def main() -> None:
     options = parser.parse_args()
     cache = options.cache
     models = cache / "models"
-    print("1/9 models", flush=True)
+    print("1/10 models", flush=True)
     fetch(models)
-    print("2/9 pairs", flush=True)
+    print("2/10 pairs", flush=True)
     in_shards(
         "training.pairs", "--cache", cache, "--models", models, "--voices", VOICES,
         "--count", options.pairs,
     )  # fmt: skip
-    print("3/9 envelopes", flush=True)
+    print("3/10 envelopes", flush=True)
     in_shards("training.envelopes", "--cache", cache)
-    print("4/9 speech", flush=True)
+    print("4/10 speech", flush=True)
     run("training.speech", "--cache", cache, "--count", options.sentences)
-    print("5/9 content", flush=True)
+    print("5/10 content", flush=True)
     in_shards("training.content", "--cache", cache, "--models", models)
-    print("6/9 teacher", flush=True)
+    print("6/10 teacher", flush=True)
     run("training.teacher", "--cache", cache, "--steps", options.teacher_steps, "--threads", CORES)
-    print("7/9 training", flush=True)
+    print("7/10 listener", flush=True)
+    run("training.listener", "--cache", cache, "--threads", CORES)
+    print("8/10 training", flush=True)
     run(
         "training.train", "--cache", cache, "--run", options.run, "--steps", options.steps,
         "--threads", CORES,
     )  # fmt: skip
-    print("8/9 export", flush=True)
+    print("9/10 export", flush=True)
     candidate = cache / "runs" / f"{options.run}.safetensors"
     run("training.export", "--cache", cache, "--run", options.run, candidate)
-    print("9/9 judge", flush=True)
+    print("10/10 judge", flush=True)
     report = candidate.with_suffix(".quality.json")
     run("benches", "quality", "--weights", candidate, "--models", models, "--json", report)
     options.out.parent.mkdir(parents=True, exist_ok=True)

@@ -25,10 +25,14 @@ def orthogonal(x: Tensor) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """For matrices only. The step is scaled to AdamW's size, so that one rate serves both."""
+    """For matrices only. The step is scaled to AdamW's size, so that one rate serves both.
+
+    Groups may say ``taps``: matrices side by side in one, each of which is made orthogonal by itself.
+    """
 
     def __init__(self, params, lr: float, momentum: float = 0.95, weight_decay: float = 0.01):
-        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        standard = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "taps": 1}
+        super().__init__(params, standard)
 
     @torch.no_grad()
     def step(self) -> None:  # type: ignore[override]
@@ -46,6 +50,8 @@ class Muon(torch.optim.Optimizer):
                     state["mean"].lerp_(parameter.grad, 1 - group["momentum"])
                     ahead.append(parameter.grad.lerp(state["mean"], group["momentum"]))
                 size = 0.2 * max(shape) ** 0.5
-                for parameter, way in zip(parameters, orthogonal(torch.stack(ahead)), strict=True):
+                taps = torch.stack(ahead).chunk(group["taps"], dim=2)
+                ways = torch.cat([orthogonal(tap) for tap in taps], dim=2)
+                for parameter, way in zip(parameters, ways, strict=True):
                     parameter.mul_(1 - group["lr"] * group["weight_decay"])
                     parameter.add_(way, alpha=-group["lr"] * size)

@@ -4,7 +4,7 @@
 
 Writes ``DIR/speech/NAME.flac``, 24 kHz, 16 bits, 7 to 24 s each:
 
-* ``real_*``: recordings of some hundred people in thirty languages, single words and the dialogues of
+* ``real_*``: recordings of more than sixty people in thirty languages, single words and the dialogues of
   spoken games, from Debian packages, which ``apt-get download`` puts into ``DIR/packages``; short ones
   are joined, those of one speaker at a time where they can be told apart;
 * ``engine_*``: sentences of `training.text` by espeak-ng and flite; sentence ``i`` follows from the seed.

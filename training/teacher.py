@@ -17,10 +17,11 @@ import numpy as np
 import soundfile
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import gelu, interpolate, pad
+from torch.nn.functional import interpolate, pad
 
 from persona_voice.converter import SILENT
 from training.content import WIDTH
+from training.noncausal import Layer
 from training.synthesis import BANDS, HOP
 from training.train import envelope_loss
 from training.whole import whole
@@ -37,27 +38,6 @@ LEVEL = -2.5
 SEED = 11
 
 
-class Layer(nn.Module):
-    """Residual: this frame and those ``dilation`` before and after, through one hidden layer."""
-
-    def __init__(self, dilation: int) -> None:
-        super().__init__()
-        self.dilation = dilation
-        self.norm = nn.LayerNorm(CHANNELS)
-        self.up = nn.Linear(3 * CHANNELS, HIDDEN)
-        self.down = nn.Linear(HIDDEN, CHANNELS)
-        self.dropout = nn.Dropout(DROPOUT)
-        with torch.no_grad():
-            self.down.weight.mul_(0.3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        count, d = x.shape[1], self.dilation
-        wide = pad(self.norm(x), (0, 0, d, d))
-        near = [wide[:, shift : shift + count] for shift in (0, d, 2 * d)]
-        hidden = gelu(self.up(torch.cat(near, dim=2)), approximate="tanh")
-        return x + self.down(self.dropout(hidden))
-
-
 class Teacher(nn.Module):
     """Content ``[B, F, WIDTH]`` every 20 ms and loudness ``[B, T]`` every 10 ms against the level of the
     utterance; log amplitudes ``[B, T, 2, 80]`` against that level, ``T`` at most ``2 F - 1``."""
@@ -69,9 +49,9 @@ class Teacher(nn.Module):
             nn.Dropout(DROPOUT),
             nn.Linear(WIDTH, CHANNELS),
         )
-        self.slow = nn.Sequential(*(Layer(d) for d in (1, 2, 1)))
+        self.slow = nn.Sequential(*(Layer(CHANNELS, HIDDEN, d, DROPOUT) for d in (1, 2, 1)))
         self.loud = nn.Linear(5, CHANNELS)
-        self.fast = nn.Sequential(*(Layer(d) for d in (1, 2)))
+        self.fast = nn.Sequential(*(Layer(CHANNELS, HIDDEN, d, DROPOUT) for d in (1, 2)))
         self.answer = nn.Linear(CHANNELS, 2 * BANDS)
         nn.init.constant_(self.answer.bias, -3.0)
 

@@ -4,10 +4,10 @@
 
 In parts of one schedule:
 
-* until 78 %: the envelopes of the target, by absolute difference;
-* from 78 % on, a discriminator of envelope pictures too, since the mean of all likely answers is
+* until 80 %: the envelopes of the target, by absolute difference and by what `training.listener` hears;
+* from 80 % on, a discriminator of envelope pictures too, since the mean of all likely answers is
   a muffled one;
-* in the last 4 % the sound itself as well, through the vocoder, by spectrograms of three sizes.
+* in the last 3 % the sound itself as well, through the vocoder, by spectrograms of three sizes.
 
 Half of every batch is pairs, half is speech of real people and of other engines, with the envelopes
 that the teacher gives it. Only pairs have a target to sound like.
@@ -31,11 +31,14 @@ from persona_voice.converter import MODES
 from persona_voice.model.config import NetworkConfig
 from persona_voice.model.network import ConverterNetwork
 from training.data import CropConfig, Crops, Labelled, Pairs
+from training.listener import load as load_listener
+from training.listener import misheard
 from training.muon import Muon
 from training.synthesis import HOP, Synthesis
 from training.whole import whole
 
-ADVERSARY_FROM, SOUND_FROM = 0.78, 0.96
+ADVERSARY_FROM, SOUND_FROM = 0.80, 0.97
+LISTENER_WEIGHT = 0.8
 ADVERSARY_WEIGHT, FEATURE_WEIGHT, SOUND_WEIGHT = 0.06, 0.3, 0.25
 RESOLUTIONS = (1024, 512, 256)
 # Below this amplitude of a spectrogram (of Hann frames of unit sum) nobody hears a difference.
@@ -117,13 +120,16 @@ class Trainer:
         self.average = copy.deepcopy(self.network)
         self.critic = Discriminator().to(self.device)
         self.synthesis = Synthesis().to(self.device)
-        hidden = [p for p in self.network.layers.parameters() if p.ndim == 2]
-        chosen = {id(p) for p in hidden}
+        self.listener = load_listener(options.cache).to(self.device)
+        up = [layer.up.weight for layer in self.network.layers]
+        down = [layer.down.weight for layer in self.network.layers]
+        chosen = {id(p) for p in up + down}
         rest = [p for p in self.network.parameters() if id(p) not in chosen]
         self.optimizer = torch.optim.AdamW(
             rest, lr=options.rate, betas=(0.9, 0.99), weight_decay=0.01
         )
-        self.hidden_optimizer = Muon(hidden, lr=options.rate)
+        # What goes up is two matrices, for this frame and for the earlier one.
+        self.hidden_optimizer = Muon([{"params": up, "taps": 2}, {"params": down}], lr=options.rate)
         self.critic_optimizer = torch.optim.AdamW(
             self.critic.parameters(), lr=4e-4, betas=(0.5, 0.9)
         )
@@ -165,7 +171,7 @@ class Trainer:
         state = tuple(s.to(self.device) for s in self.network.start(mel.shape[0]))
         body, heard, _ = self.network.body(mel, state)
         loss, said, done = body.new_zeros(()), {}, self.step / self.options.steps
-        # What costs more is heard from one head at a time, and the sound from the pairs alone.
+        # What costs more is asked of one head at a time, and the sound of the pairs alone.
         dear, pairs = MODES[self.step % len(MODES)], slice(mel.shape[0] // 2)
         for mode in MODES:
             got = self.network.answer(mode, body, heard)[:, crop.warm_frames :]
@@ -173,6 +179,10 @@ class Trainer:
             right = wanted[:, start : start + crop.frames]
             off = envelope_loss(got, right)
             said[mode] = float(off.detach())
+            if mode == dear:
+                unlike = misheard(self.listener, got, right)
+                said["misheard"] = float(unlike.detach())
+                off = off + LISTENER_WEIGHT * unlike
             if done >= ADVERSARY_FROM and mode == dear:
                 off = off + self.adversary(got, right[pairs], said)
             if done >= SOUND_FROM and mode == dear:

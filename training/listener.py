@@ -1,0 +1,184 @@
+"""A listener for the converter's training: from the persona's envelopes, what is said.
+
+    python -m training.listener --cache DIR [--steps 900]
+
+It learns `training.content` from envelopes, those of the persona's own sentences and those that the
+teacher gave to real people's. Two envelopes of which it hears the same say the same; a difference of
+half a neper may be another vowel or nothing at all, and the mean absolute difference cannot tell. So
+`training.train` asks it too. Writes ``DIR/runs/listener.pt``.
+"""
+
+import argparse
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import layer_norm, pad
+
+from training.content import WIDTH
+from training.noncausal import Layer
+from training.synthesis import BANDS
+from training.whole import whole
+
+CHANNELS, HIDDEN, SLOW = 160, 256, 320
+# Principal components of the content that it answers with: three quarters of the variance.
+COMPONENTS = 128
+# A crop in content frames of 20 ms, and what is left out of the loss at each end.
+CROP, EDGE = 80, 6
+# Half of the crops are heard through a little noise in each band, of so many nepers.
+ROUGH = 0.25
+# Below the loudest band of a crop by more than this, in nepers, nobody hears anything.
+INAUDIBLE = -9.0
+HELD_OUT_PAIRS, HELD_OUT_LABELLED, MOST_LABELLED = 12, 20, 600
+RATE, SEED = 2e-3, 13
+
+
+class Listener(nn.Module):
+    """Log amplitudes ``[B, T, 2, 80]`` against the crop's loudest one, to content
+    ``[B, (T + 1) // 2, COMPONENTS]``, of which each number varies by about 1."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.enter = nn.Linear(2 * BANDS, CHANNELS)
+        self.fast = nn.Sequential(*(Layer(CHANNELS, HIDDEN, d) for d in (1, 2, 4)))
+        self.pair = nn.Linear(3 * CHANNELS, SLOW)
+        self.slow = nn.Sequential(*(Layer(SLOW, SLOW, d) for d in (1, 2, 4)))
+        self.answer = nn.Linear(SLOW, COMPONENTS)
+
+    def forward(self, envelopes: Tensor) -> Tensor:
+        x = self.fast(self.enter((envelopes.clamp(min=INAUDIBLE).flatten(2) + 5) / 2.5))
+        count, wide = x.shape[1], pad(x, (0, 0, 1, 1))
+        near = [wide[:, shift : shift + count : 2] for shift in range(3)]
+        y: Tensor = self.answer(self.slow(self.pair(torch.cat(near, dim=2))))
+        return y
+
+
+def misheard(listener: Listener, got: Tensor, wanted: Tensor) -> Tensor:
+    """Mean squared difference between what the listener hears in both, ``[B, T, 2, 80]`` each."""
+    loudest = wanted.amax(dim=(1, 2, 3), keepdim=True)
+    with torch.no_grad():
+        said = listener(wanted - loudest)
+    return (listener(got - loudest) - said)[:, EDGE:-EDGE].square().mean()
+
+
+class Readings:
+    """Envelopes, and what is said in them."""
+
+    def __init__(self, cache: Path) -> None:
+        rng = np.random.default_rng(SEED)
+        pairs = [
+            (np.load(file), self.content(cache / "content" / f"pair_{file.stem}_target.npz"))
+            for file in sorted((cache / "envelopes").glob("*.npy"))
+        ]
+        files = sorted((cache / "labelled").glob("real_*.npz"))
+        labelled = []
+        for file in (files[k] for k in rng.permutation(len(files))[:MOST_LABELLED]):
+            with np.load(file) as arrays:
+                labelled.append((arrays["envelopes"], self.content(cache / "content" / file.name)))
+        pairs = [item for item in pairs if self.room(item) > 0]
+        labelled = [item for item in labelled if self.room(item) > 0]
+        self.unseen = pairs[:HELD_OUT_PAIRS] + labelled[:HELD_OUT_LABELLED]
+        self.seen = pairs[HELD_OUT_PAIRS:] + labelled[HELD_OUT_LABELLED:]
+        some = torch.cat([self.normal(content[::7]) for _, content in self.seen])
+        some = some[torch.randperm(len(some))[:30_000]]
+        self.mean = some.mean(0)
+        powers, ways = torch.linalg.eigh(torch.cov((some - self.mean).T))
+        self.ways = ways[:, -COMPONENTS:] / powers[-COMPONENTS:].mean().sqrt()
+
+    @staticmethod
+    def content(file: Path) -> np.ndarray:
+        with np.load(file) as arrays:
+            content: np.ndarray = arrays["content"]
+        return content
+
+    @staticmethod
+    def room(item: tuple[np.ndarray, np.ndarray]) -> int:
+        return min(len(item[0]) // 2, len(item[1])) - 1 - CROP
+
+    @staticmethod
+    def normal(content: np.ndarray) -> Tensor:
+        return layer_norm(torch.from_numpy(content.astype(np.float32)), (WIDTH,))
+
+    def batch(self, rng: np.random.Generator, items: list, size: int) -> tuple[Tensor, Tensor]:
+        heard, said = [], []
+        for _ in range(size):
+            item = items[rng.integers(len(items))]
+            start = int(rng.integers(self.room(item)))
+            crop = item[0][2 * start : 2 * (start + CROP)].astype(np.float32)
+            if rng.random() < 0.5:
+                crop += np.float32(ROUGH) * rng.standard_normal(crop.shape, np.float32)
+            heard.append(torch.from_numpy(crop - crop.max()))
+            said.append((self.normal(item[1][start : start + CROP]) - self.mean) @ self.ways)
+        return torch.stack(heard), torch.stack(said)
+
+
+def train(cache: Path, steps: int, batch: int) -> Listener:
+    torch.manual_seed(SEED)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    listener, readings = Listener().to(device), Readings(cache)
+    optimizer = torch.optim.AdamW(
+        listener.parameters(), lr=RATE, weight_decay=0.02, betas=(0.9, 0.98)
+    )
+    rng, started = np.random.default_rng(SEED), time.monotonic()
+
+    def loss(rng: np.random.Generator, items: list) -> Tensor:
+        heard, said = (part.to(device) for part in readings.batch(rng, items, batch))
+        return (listener(heard) - said)[:, EDGE:-EDGE].square().mean()
+
+    known: list[float] = []
+    for step in range(1, steps + 1):
+        cosine = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps))
+        for group in optimizer.param_groups:
+            group["lr"] = RATE * min(step / 100, 1.0) * cosine
+        off = loss(rng, readings.seen)
+        optimizer.zero_grad(set_to_none=True)
+        off.backward()
+        nn.utils.clip_grad_norm_(listener.parameters(), 1.0)
+        optimizer.step()
+        known.append(float(off.detach()))
+        if step % 100 == 0 or step == steps:
+            judge = np.random.default_rng(0)
+            with torch.no_grad():
+                new = np.mean([float(loss(judge, readings.unseen)) for _ in range(4)])
+            print(
+                f"listener {step}/{steps}: {np.mean(known):.3f}, what it never saw {new:.3f}; "
+                f"{step / (time.monotonic() - started):.2f}/s",
+                flush=True,
+            )
+            known.clear()
+    return listener
+
+
+def load(cache: Path) -> Listener:
+    file = cache / "runs" / "listener.pt"
+    if not file.exists():
+        raise SystemExit(f"no listener in {cache}; run training.listener first")
+    listener = Listener()
+    listener.load_state_dict(torch.load(file, map_location="cpu"))
+    return listener.requires_grad_(False).eval()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=900)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    file = options.cache / "runs" / "listener.pt"
+    if file.exists():
+        return
+    listener = train(options.cache, options.steps, options.batch)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with whole(file) as out:
+        torch.save(listener.state_dict(), out)
+
+
+if __name__ == "__main__":
+    main()
