@@ -28,6 +28,8 @@ SILENT = 1e-4
 SETTLED_FRAMES = 2
 # Fewer that count give no correlation worth a name.
 FEWEST_FRAMES = 20
+# Silence before and after what `OtherWords` hears, at `JUDGE_RATE`: it waits for both.
+AROUND = (1_600, 8_000)
 # Whisper writes small numbers now as words, now as digits.
 SMALL_NUMBERS = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
@@ -63,17 +65,40 @@ class Words:
         return normalise(" ".join(segment.text for segment in segments))
 
 
+class OtherWords:
+    """Moonshine tiny, which shares nothing with the Whisper that helps to train: English only."""
+
+    def __init__(self) -> None:
+        from moonshine_voice import moonshine_api, transcriber
+
+        folder = Path(transcriber.__file__).parent / "assets" / "tiny-en"
+        if not (folder / "encoder_model.ort").exists():
+            raise FileNotFoundError(
+                f"no Moonshine tiny in {folder} (moonshine-voice 0.0.73 has it)"
+            )
+        self.model = transcriber.Transcriber(str(folder), moonshine_api.ModelArch.TINY)
+
+    def read(self, samples: Samples, language: str) -> str | None:
+        """The words heard, at `STREAM_RATE`, normalised; None in languages that it doesn't know."""
+        if language != "en":
+            return None
+        heard = at_rate(samples, STREAM_RATE, JUDGE_RATE)
+        heard = np.pad(heard / max(float(np.abs(heard).max(initial=0.0)), SILENT), AROUND)
+        transcript = self.model.transcribe_without_streaming(heard.tolist(), JUDGE_RATE)
+        return normalise(" ".join(line.text for line in transcript.lines))
+
+
 def normalise(words: str) -> str:
     """Lower case, no punctuation, small numbers as digits, single spaces."""
     letters = re.sub(r"[^\w\s]", " ", unicodedata.normalize("NFKC", words).lower().replace("'", ""))
     return " ".join(DIGITS.get(word, word) for word in letters.split())
 
 
-def words_changed(before: str, after: str) -> float | None:
+def words_changed(before: str | None, after: str | None) -> float | None:
     """Word error rate of `after` against `before`; None when nothing was read before."""
     import jiwer
 
-    return float(jiwer.wer(before, after)) if before else None
+    return float(jiwer.wer(before, after)) if before and after is not None else None
 
 
 class Speaker:

@@ -24,12 +24,15 @@ from benches.streaming import Run, StreamSettings, run
 from training.models import VOICES
 
 # Raised when a judge changes, so that what it said before no longer counts.
-JUDGES_VERSION = 2
+JUDGES_VERSION = 3
 # Worst is the largest of these, the smallest of those.
-LARGEST_IS_WORST = ("words_changed", "f0_flips", "latency_off_ms", "rtf", "cpu_share")
+LARGEST_IS_WORST = (
+    "words_changed", "other_words_changed", "f0_flips", "latency_off_ms", "rtf", "cpu_share",
+)  # fmt: skip
 SMALLEST_IS_WORST = ("similarity", "margin", "dnsmos_after", "dnsmos_change", "f0_correlation")
 COLUMNS = (
     ("words_changed", "words", "{:6.1%}"),
+    ("other_words_changed", "other", "{:6.1%}"),
     ("similarity", "simil", "{:6.3f}"),
     ("margin", "margin", "{:+6.3f}"),
     ("dnsmos_before", "mos in", "{:6.2f}"),
@@ -46,6 +49,7 @@ class Judged:
     """What the judges said of one sound."""
 
     reading: str
+    other_reading: str | None
     embedding: list[float] | None
     dnsmos: float
     f0: list[float]
@@ -55,7 +59,7 @@ class Jury:
     """All judges; what they said of sources is remembered in `cache`."""
 
     def __init__(self, models: Path, cache: Path) -> None:
-        self.words = judges.Words(models)
+        self.words, self.other_words = judges.Words(models), judges.OtherWords()
         self.speaker = judges.Speaker()
         self.cache = cache
 
@@ -76,6 +80,7 @@ class Jury:
         audible = float(np.abs(samples).max(initial=0.0)) > judges.SILENT
         return Judged(
             reading=self.words.read(samples, language),
+            other_reading=self.other_words.read(samples, language),
             embedding=self.speaker.embed(samples).tolist() if audible else None,
             dnsmos=judges.dnsmos(samples),
             f0=judges.f0_contour(samples).tolist(),
@@ -102,6 +107,9 @@ def row(source: Source, before: Judged, after: Judged, jury: Jury, done: Run) ->
         "words_before": before.reading,
         "words_after": after.reading,
         "words_changed": judges.words_changed(before.reading, after.reading),
+        "other_words_before": before.other_reading,
+        "other_words_after": after.other_reading,
+        "other_words_changed": judges.words_changed(before.other_reading, after.other_reading),
         "similarity": similar,
         "similarity_before": similar_before,
         "margin": difference(similar, similar_before),
