@@ -9,8 +9,6 @@ half a neper may be another vowel or nothing at all, and the mean absolute diffe
 """
 
 import argparse
-import math
-import time
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +17,9 @@ from torch import Tensor, nn
 from torch.nn.functional import layer_norm, pad
 
 from training.content import WIDTH
+from training.learning import device, learn
 from training.noncausal import Layer
 from training.synthesis import BANDS
-from training.whole import whole
 
 CHANNELS, HIDDEN, SLOW = 160, 256, 320
 # Principal components of the content that it answers with: three quarters of the variance.
@@ -117,43 +115,24 @@ class Readings:
 
 def train(cache: Path, steps: int, batch: int) -> Listener:
     torch.manual_seed(SEED)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    listener, readings = Listener().to(device), Readings(cache)
-    optimizer = torch.optim.AdamW(
-        listener.parameters(), lr=RATE, weight_decay=0.02, betas=(0.9, 0.98)
-    )
-    rng, started = np.random.default_rng(SEED), time.monotonic()
+    listener, readings = Listener().to(device()), Readings(cache)
 
-    def loss(rng: np.random.Generator, items: list) -> Tensor:
-        heard, said = (part.to(device) for part in readings.batch(rng, items, batch))
-        return (listener(heard) - said)[:, EDGE:-EDGE].square().mean()
+    def loss(rng: np.random.Generator, held_out: bool) -> Tensor:
+        items = readings.unseen if held_out else readings.seen
+        heard, said = (part.to(device()) for part in readings.batch(rng, items, batch))
+        off: Tensor = (listener(heard) - said)[:, EDGE:-EDGE].square().mean()
+        return off
 
-    known: list[float] = []
-    for step in range(1, steps + 1):
-        cosine = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps))
-        for group in optimizer.param_groups:
-            group["lr"] = RATE * min(step / 100, 1.0) * cosine
-        off = loss(rng, readings.seen)
-        optimizer.zero_grad(set_to_none=True)
-        off.backward()
-        nn.utils.clip_grad_norm_(listener.parameters(), 1.0)
-        optimizer.step()
-        known.append(float(off.detach()))
-        if step % 100 == 0 or step == steps:
-            judge = np.random.default_rng(0)
-            with torch.no_grad():
-                new = np.mean([float(loss(judge, readings.unseen)) for _ in range(4)])
-            print(
-                f"listener {step}/{steps}: {np.mean(known):.3f}, what it never saw {new:.3f}; "
-                f"{step / (time.monotonic() - started):.2f}/s",
-                flush=True,
-            )
-            known.clear()
+    learn(listener, loss, listener_file(cache), steps, RATE, SEED)
     return listener
 
 
+def listener_file(cache: Path) -> Path:
+    return cache / "runs" / "listener.pt"
+
+
 def load(cache: Path) -> Listener:
-    file = cache / "runs" / "listener.pt"
+    file = listener_file(cache)
     if not file.exists():
         raise SystemExit(f"no listener in {cache}; run training.listener first")
     listener = Listener()
@@ -171,13 +150,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    file = options.cache / "runs" / "listener.pt"
-    if file.exists():
-        return
-    listener = train(options.cache, options.steps, options.batch)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with whole(file) as out:
-        torch.save(listener.state_dict(), out)
+    train(options.cache, options.steps, options.batch)
 
 
 if __name__ == "__main__":

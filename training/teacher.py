@@ -9,8 +9,6 @@ runs once, over all speech of `training.speech`, and writes ``DIR/labelled/NAME.
 """
 
 import argparse
-import math
-import time
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +19,7 @@ from torch.nn.functional import interpolate, pad
 
 from persona_voice.converter import SILENT
 from training.content import WIDTH
+from training.learning import device, learn
 from training.noncausal import Layer
 from training.synthesis import BANDS, HOP
 from training.train import envelope_loss
@@ -108,60 +107,25 @@ class Readings:
         return content, loud, wanted
 
 
-def loss(teacher: Teacher, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-    content, loud, wanted = batch
-    inside = slice(EDGE, -EDGE)
-    return envelope_loss(teacher(content, loud)[:, inside] + LEVEL, wanted[:, inside] + LEVEL)
-
-
 def train(cache: Path, options: argparse.Namespace) -> Teacher:
     torch.manual_seed(SEED)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    teacher = Teacher().to(device)
-    file = cache / "runs" / "teacher.pt"
-    if file.exists():
-        teacher.load_state_dict(torch.load(file, map_location=device))
-        return teacher
+    teacher = Teacher().to(device())
     pairs = sorted(file.stem for file in (cache / "envelopes").glob("*.npy"))
     unseen = Readings(cache, pairs[:HELD_OUT_PAIRS])
     readings = Readings(cache, pairs[HELD_OUT_PAIRS:])
-    optimizer = torch.optim.AdamW(teacher.parameters(), lr=options.rate, weight_decay=0.02)
-    rng, started = np.random.default_rng(SEED), time.monotonic()
-    heard: list[float] = []
-    for step in range(1, options.steps + 1):
-        cosine = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / options.steps))
-        for group in optimizer.param_groups:
-            group["lr"] = options.rate * min(step / 100, 1.0) * cosine
-        off = loss(teacher, tuple(t.to(device) for t in readings.batch(rng, options.batch)))
-        optimizer.zero_grad(set_to_none=True)
-        off.backward()
-        nn.utils.clip_grad_norm_(teacher.parameters(), 1.0)
-        optimizer.step()
-        heard.append(float(off.detach()))
-        if step % 100 == 0 or step == options.steps:
-            teacher.eval()
-            judge = np.random.default_rng(0)
-            with torch.no_grad():
-                batches = [unseen.batch(judge, options.batch) for _ in range(6)]
-                new = [float(loss(teacher, tuple(t.to(device) for t in b))) for b in batches]
-            teacher.train()
-            pace = step / (time.monotonic() - started)
-            print(
-                f"teacher {step}/{options.steps}: {np.mean(heard):.4f}, pairs it never saw "
-                f"{np.mean(new):.4f}; {pace:.2f}/s",
-                flush=True,
-            )
-            heard.clear()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with whole(file) as out:
-        torch.save(teacher.state_dict(), out)
+
+    def loss(rng: np.random.Generator, held_out: bool) -> Tensor:
+        batch = (unseen if held_out else readings).batch(rng, options.batch)
+        content, loud, wanted = (part.to(device()) for part in batch)
+        inside = slice(EDGE, -EDGE)
+        return envelope_loss(teacher(content, loud)[:, inside] + LEVEL, wanted[:, inside] + LEVEL)
+
+    learn(teacher, loss, cache / "runs" / "teacher.pt", options.steps, options.rate, SEED)
     return teacher
 
 
 @torch.inference_mode()
 def label(cache: Path, teacher: Teacher) -> None:
-    teacher.eval()
-    device = next(teacher.parameters()).device
     folder = cache / "labelled"
     folder.mkdir(exist_ok=True)
     files = sorted((cache / "speech").glob("*.flac"))
@@ -171,9 +135,9 @@ def label(cache: Path, teacher: Teacher) -> None:
             continue
         samples, _ = soundfile.read(file, dtype="int16")
         with np.load(cache / "content" / f"{file.stem}.npz") as arrays:
-            content = torch.from_numpy(arrays["content"].astype(np.float32))[None].to(device)
+            content = torch.from_numpy(arrays["content"].astype(np.float32))[None].to(device())
             level = float(arrays["level"])
-            loud = torch.from_numpy(relative(arrays["loudness"], level))[None].to(device)
+            loud = torch.from_numpy(relative(arrays["loudness"], level))[None].to(device())
         envelopes = (teacher(content, loud)[0] + level).clamp(min=SILENT).cpu().numpy()
         assert len(envelopes) >= len(samples) // HOP - 1
         with whole(out) as opened:

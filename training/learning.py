@@ -1,0 +1,80 @@
+"""The learning of the networks that only help to train: minutes, not hours."""
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from training.whole import whole
+
+WARM_UP, LAST_RATE, WEIGHT_DECAY = 100, 0.02, 0.02
+EVERY = 100  # steps from one checkpoint to the next
+UNSEEN_BATCHES = 6
+# The mean loss of a batch, of what it learns from or of what it never sees.
+Loss = Callable[[np.random.Generator, bool], Tensor]
+
+
+def device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def learn(network: nn.Module, loss: Loss, file: Path, steps: int, rate: float, seed: int) -> None:
+    """Until ``file`` holds what `network` has learnt; then it is ready to answer.
+
+    Goes on from the last checkpoint, ``file`` with ``.part`` behind it. A batch, and what dropout
+    takes from it, follows from the seed and the step.
+    """
+    if file.exists():
+        network.load_state_dict(torch.load(file, map_location=device()))
+        network.eval()
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(file.name + ".part")
+    optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=WEIGHT_DECAY)
+    first = 0
+    if part.exists():
+        saved = torch.load(part, map_location=device())
+        network.load_state_dict(saved["network"])
+        optimizer.load_state_dict(saved["optimizer"])
+        first = saved["step"]
+    started = time.monotonic()
+    heard: list[float] = []
+    for step in range(first + 1, steps + 1):
+        cosine = LAST_RATE + (1 - LAST_RATE) * 0.5 * (1 + math.cos(math.pi * step / steps))
+        for group in optimizer.param_groups:
+            group["lr"] = rate * min(step / WARM_UP, 1.0) * cosine
+        torch.manual_seed(seed + step)
+        off = loss(np.random.default_rng([seed, step]), False)
+        optimizer.zero_grad(set_to_none=True)
+        off.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        heard.append(float(off.detach()))
+        if step % EVERY == 0 or step == steps:
+            pace = (step - first) / (time.monotonic() - started)
+            print(
+                f"{file.stem} {step}/{steps}: {np.mean(heard):.4f}, "
+                f"what it never saw {unseen(network, loss):.4f}; {pace:.2f}/s",
+                flush=True,
+            )
+            heard.clear()
+            state = {"network": network.state_dict(), "optimizer": optimizer.state_dict()}
+            with whole(part) as out:
+                torch.save(state | {"step": step}, out)
+    with whole(file) as out:
+        torch.save(network.state_dict(), out)
+    part.unlink(missing_ok=True)
+    network.eval()
+
+
+@torch.no_grad()
+def unseen(network: nn.Module, loss: Loss) -> float:
+    network.eval()
+    rng = np.random.default_rng(0)
+    mean = float(np.mean([float(loss(rng, True)) for _ in range(UNSEEN_BATCHES)]))
+    network.train()
+    return mean
