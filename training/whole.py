@@ -9,8 +9,12 @@ from typing import BinaryIO
 
 @contextmanager
 def whole(file: Path) -> Iterator[BinaryIO]:
-    """Written beside its place, and named `file` once all of it is there."""
+    """Written beside its place, and named `file` once all of it is there; after an error, nothing."""
     part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    with part.open("wb") as out:
-        yield out
-    part.rename(file)
+    try:
+        with part.open("wb") as out:
+            yield out
+        part.rename(file)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
