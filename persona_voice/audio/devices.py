@@ -202,8 +202,9 @@ class SoundCard:
             outdata[:] = 0
             return
         ahead = time.outputBufferDacTime > time.currentTime
-        ran_dry, self._ahead = self._ahead and not ahead, ahead
-        self._play(self._mono_out, ran_dry or bool(flags.output_underflow))
+        underrun = bool(flags.output_underflow) or (self._ahead and not ahead)
+        self._ahead = ahead and not underrun
+        self._play(self._mono_out, underrun)
         outdata[:] = self._mono_out[:, None]
 
     def _finished(self) -> None:

@@ -189,7 +189,7 @@ def test_a_server_that_ran_dry_is_an_underrun_once_flagged_or_not(library: Libra
     assert [due(NOW), due(NOW), due(AHEAD)] == [False, False, False]  # it fills its buffer first
     assert [due(NOW), due(NOW), due(AHEAD)] == [True, False, False]
     assert [due(NOW, flagged=True), due(AHEAD)] == [True, False]
-    assert due(AHEAD, flagged=True)
+    assert [due(AHEAD, flagged=True), due(NOW), due(AHEAD)] == [True, False, False]
 
 
 @pytest.mark.parametrize("broken", ["open out", "start in", "start out"])
