@@ -66,7 +66,7 @@ class Words:
 
 
 class OtherWords:
-    """Moonshine tiny, which shares nothing with the Whisper that helps to train: English only."""
+    """Moonshine tiny, which has no part in our training, as Whisper's encoder has: English only."""
 
     def __init__(self) -> None:
         from moonshine_voice import moonshine_api, transcriber
@@ -95,7 +95,7 @@ def normalise(words: str) -> str:
 
 
 def words_changed(before: str | None, after: str | None) -> float | None:
-    """Word error rate of `after` against `before`; None when nothing was read before."""
+    """Word error rate of `after` against `before`; None when nothing was read before, or it may not be."""
     import jiwer
 
     return float(jiwer.wer(before, after)) if before and after is not None else None

@@ -11,11 +11,13 @@ import torch
 from persona_voice.model.config import NetworkConfig
 from persona_voice.model.network import ConverterNetwork
 from persona_voice.model.torch_converter import weights_of
-from persona_voice.model.weights import save_weights
+from persona_voice.model.weights import FORMAT, save_weights
 
 
 def export(checkpoint: Path, out: Path) -> None:
     saved = torch.load(checkpoint, map_location="cpu", weights_only=False)
+    if saved.get("format") != FORMAT:
+        raise SystemExit(f"{checkpoint} must be of {FORMAT}, got {saved.get('format')}")
     config = saved["config"]
     network = ConverterNetwork(NetworkConfig(**config | {"dilations": tuple(config["dilations"])}))
     network.load_state_dict(saved["average"])

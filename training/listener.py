@@ -36,7 +36,7 @@ RATE, SEED = 2e-3, 13
 
 class Listener(nn.Module):
     """Log amplitudes ``[B, T, 2, 80]`` against the crop's loudest one, to content
-    ``[B, (T + 1) // 2, COMPONENTS]``, of which each number varies by about 1."""
+    ``[B, (T + 1) // 2, COMPONENTS]``, principal components of mean variance 1, the largest last."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -9,7 +9,6 @@ kokoro:DIR/kokoro`` finds all that it needs.
 """
 
 import hashlib
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -100,7 +99,8 @@ def fetch(models: Path) -> None:
                 if digest.hexdigest() != wanted:
                     raise SystemExit(f"{name}: SHA-256 must be {wanted}, got {digest.hexdigest()}")
     if not (models / "kokoro" / VOICES.name).is_file():
-        shutil.copy(VOICES, models / "kokoro")
+        with whole(models / "kokoro" / VOICES.name) as out:
+            out.write(VOICES.read_bytes())
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ class Muon(torch.optim.Optimizer):
             for parameter in group["params"]:
                 if parameter.grad is not None:
                     shapes.setdefault(parameter.shape, []).append(parameter)
-            for shape, parameters in shapes.items():
+            for parameters in shapes.values():
                 ahead = []
                 for parameter in parameters:
                     state = self.state[parameter]
@@ -49,8 +49,8 @@ class Muon(torch.optim.Optimizer):
                         state["mean"] = torch.zeros_like(parameter)
                     state["mean"].lerp_(parameter.grad, 1 - group["momentum"])
                     ahead.append(parameter.grad.lerp(state["mean"], group["momentum"]))
-                size = 0.2 * max(shape) ** 0.5
                 taps = torch.stack(ahead).chunk(group["taps"], dim=2)
+                size = 0.2 * max(taps[0].shape[1:]) ** 0.5
                 ways = torch.cat([orthogonal(tap) for tap in taps], dim=2)
                 for parameter, way in zip(parameters, ways, strict=True):
                     parameter.mul_(1 - group["lr"] * group["weight_decay"])

@@ -2,7 +2,7 @@
 
     python -m training.speech --cache DIR [--count 900]
 
-Writes ``DIR/speech/NAME.flac``, 24 kHz, 16 bits, 7 to 24 s each:
+Writes ``DIR/speech/NAME.flac``, 24 kHz, 16 bits, up to 24 s, most 7 or more:
 
 * ``real_*``: recordings of more than sixty people in thirty languages, single words and the dialogues of
   spoken games, from Debian packages, which ``apt-get download`` puts into ``DIR/packages``; short ones
@@ -42,8 +42,9 @@ PACKAGES = {
     "ktuberling-data": r"/sounds/(\w+)",
     "tuxpaint-stamps-default": r"_desc_?(\w*)\.",
 }
-# A game whose dialogues lie in one archive.
+# A game whose dialogues lie in one archive, and the names of its doors and explosions there.
 QUEEN = "flight-of-the-amazon-queen"
+EFFECT = re.compile(r"\d+[A-Z]?S{3,}\.SB")
 # How libsndfile reads what has no header; all of it is 8 kHz.
 RAW = {".alaw": "ALAW", ".gsm": "GSM610"}
 ENDINGS = (".ogg", ".wav", *RAW)
@@ -91,7 +92,10 @@ def read(file: Path) -> np.ndarray:
 
 
 def amazon_queen(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
-    """Lines of dialogue: the .SB files of ScummVM's archive, as MP3.
+    """Lines of dialogue, as MP3: Joe's, the hero's, and the others'.
+
+    They are the .SB files of the archive that are no effects. A name is a room and a number, then J for
+    Joe, or JOE and a number, or that of a scene.
 
     The layout is ScummVM's (engines/queen/resource.cpp): from byte 13 on the number of entries, then
     entries of 21 bytes: name, one byte, where it lies and how long it is.
@@ -102,10 +106,11 @@ def amazon_queen(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
         name = data[at : at + 12].rstrip(b"\0").decode()
         start = int.from_bytes(data[at + 13 : at + 17], "big")
         size = int.from_bytes(data[at + 17 : at + 21], "big")
-        if name.endswith(".SB"):
+        if name.endswith(".SB") and not EFFECT.fullmatch(name):
             with contextlib.suppress(soundfile.LibsndfileError):
                 wave, rate = soundfile.read(io.BytesIO(data[start : start + size]), dtype="float32")
-                yield ("joe" if "J" in name else "others"), to_rate(wave, rate)
+                joe = name[6] == "J" or name.startswith("JOE")
+                yield ("joe" if joe else "others"), to_rate(wave, rate)
 
 
 def cut(samples: np.ndarray) -> np.ndarray | None:
@@ -122,17 +127,22 @@ def cut(samples: np.ndarray) -> np.ndarray | None:
     return (samples * fade * fade[::-1]).astype(np.float32)
 
 
-def real(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
+def real(package: str, folder: Path) -> Iterator[tuple[str, np.ndarray]]:
     """Names and sounds."""
-    for package, pattern in PACKAGES.items():
-        groups: dict[str, list[Path]] = defaultdict(list)
-        for file in sorted(unpacked(package, folder).rglob("*")):
-            found = re.search(pattern, str(file))
-            if found and file.suffix in ENDINGS and file.is_file():
-                groups[found[1]].append(file)
-        for group, files in sorted(groups.items()):
-            for number, samples in enumerate(joined(pieces(files))):
-                yield f"real_{package}_{group or 'en'}_{number:03d}", samples
+    if package == QUEEN:
+        yield from dialogue(folder)
+        return
+    groups: dict[str, list[Path]] = defaultdict(list)
+    for file in sorted(unpacked(package, folder).rglob("*")):
+        found = re.search(PACKAGES[package], str(file))
+        if found and file.suffix in ENDINGS and file.is_file():
+            groups[found[1]].append(file)
+    for group, files in sorted(groups.items()):
+        for number, samples in enumerate(joined(pieces(files))):
+            yield f"real_{package}_{group or 'en'}_{number:03d}", samples
+
+
+def dialogue(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
     lines: dict[str, list[np.ndarray]] = defaultdict(list)
     for speaker, samples in amazon_queen(unpacked(QUEEN, folder)):
         piece = cut(samples)
@@ -203,10 +213,12 @@ def main() -> None:
         with whole(folder / f"{name}.flac") as out:
             soundfile.write(out, samples, RATE, subtype="PCM_16", format="FLAC")
 
-    done = folder / "real.done"
-    if not done.exists():
+    for package in (*PACKAGES, QUEEN):
+        done = folder / f"{package}.done"
+        if done.exists():
+            continue
         seconds = 0.0
-        for name, samples in real(options.cache / "packages"):
+        for name, samples in real(package, options.cache / "packages"):
             keep(name, samples)
             seconds += len(samples) / RATE
             print(f"{name}: {seconds / 60:.1f} min", flush=True)

@@ -30,9 +30,9 @@ from torch.nn.functional import leaky_relu
 from persona_voice.converter import MODES
 from persona_voice.model.config import NetworkConfig
 from persona_voice.model.network import ConverterNetwork
+from persona_voice.model.weights import FORMAT
+from training import listener
 from training.data import CropConfig, Crops, Labelled, Pairs
-from training.listener import load as load_listener
-from training.listener import misheard
 from training.muon import Muon
 from training.synthesis import HOP, Synthesis
 from training.whole import whole
@@ -120,7 +120,7 @@ class Trainer:
         self.average = copy.deepcopy(self.network)
         self.critic = Discriminator().to(self.device)
         self.synthesis = Synthesis().to(self.device)
-        self.listener = load_listener(options.cache).to(self.device)
+        self.listener = listener.load(options.cache).to(self.device)
         up = [layer.up.weight for layer in self.network.layers]
         down = [layer.down.weight for layer in self.network.layers]
         chosen = {id(p) for p in up + down}
@@ -147,6 +147,8 @@ class Trainer:
 
     def restore(self) -> None:
         saved = torch.load(self.file, map_location=self.device, weights_only=False)
+        if (saved.get("format"), saved["config"]) != (FORMAT, asdict(self.config)):
+            raise SystemExit(f"{self.file} is of another network; give another --run")
         for name, part in self.parts.items():
             part.load_state_dict(saved[name])
         self.step = saved["step"]
@@ -155,7 +157,8 @@ class Trainer:
     def save(self) -> None:
         state = {name: thing.state_dict() for name, thing in self.parts.items()}
         with whole(self.file) as out:
-            torch.save(state | {"step": self.step, "config": asdict(self.config)}, out)
+            facts = {"step": self.step, "config": asdict(self.config), "format": FORMAT}
+            torch.save(state | facts, out)
 
     def rate(self) -> float:
         """Warm-up over 200 steps, then half a cosine down to 3 %."""
@@ -180,7 +183,7 @@ class Trainer:
             off = envelope_loss(got, right)
             said[mode] = float(off.detach())
             if mode == dear:
-                unlike = misheard(self.listener, got, right)
+                unlike = listener.misheard(self.listener, got, right)
                 said["misheard"] = float(unlike.detach())
                 off = off + LISTENER_WEIGHT * unlike
             if done >= ADVERSARY_FROM and mode == dear:

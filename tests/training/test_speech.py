@@ -20,7 +20,8 @@ def mp3(hz: float) -> bytes:
 
 def test_lines_of_dialogue_are_read_and_nothing_else(tmp_path: Path) -> None:
     files = {
-        "020001P2.SB": mp3(440), "JOE00001.SB": mp3(880), "BROKEN.SB": b"no sound", "X.PCX": b"?",
+        "020001P2.SB": mp3(440), "JOE00001.SB": mp3(880), "020006J1.SB": mp3(660), "C13J_012.SB": mp3(550),
+        "1001SSSS.SB": mp3(300), "030001P1.SB": b"no sound", "X.PCX": b"?",
     }  # fmt: skip
     start, table = 15 + 21 * len(files), b""
     for name, content in files.items():
@@ -29,8 +30,8 @@ def test_lines_of_dialogue_are_read_and_nothing_else(tmp_path: Path) -> None:
     head = b"QTBLCEM10" + bytes(3) + b"\x01" + struct.pack(">H", len(files))
     (tmp_path / "queen.1c").write_bytes(head + table + b"".join(files.values()))
     lines = list(amazon_queen(tmp_path))
-    assert [speaker for speaker, _ in lines] == ["others", "joe"]
-    for (_, samples), hz in zip(lines, (440, 880), strict=True):
+    assert [speaker for speaker, _ in lines] == ["others", "joe", "joe", "others"]
+    for (_, samples), hz in zip(lines, (440, 880, 660, 550), strict=True):
         assert abs(len(samples) - RATE) < 0.1 * RATE
         power = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
         assert abs(np.argmax(power) * RATE / len(samples) - hz) < 5
