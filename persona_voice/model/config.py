@@ -11,11 +11,11 @@ class NetworkConfig:
     """Shape of the network; stored in the weights file."""
 
     channels: int = 192
-    hidden: int = 256
+    hidden: int = 480
     input_frames: int = 5
     dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 1, 2, 4)
     # Samples at 24 kHz from the moment an envelope stands for to the end of the newest frame.
-    live_lookahead: int = 720
+    live_lookahead: int = 960
     studio_lookahead: int = 1920
 
     def shapes(self) -> dict[str, tuple[int, ...]]:

@@ -7,10 +7,13 @@ products and no convolution; the past lives in one small cache a layer.
                                            └────────────────────────────────────────────────┘
                                         ─▶ RMS norm ─┬▶ live head   ─ + ─▶ [B, T, 2, 80]
                                                      └▶ studio head ─ + ─▶ [B, T, 2, 80]
-                                     the speaker's own envelope then ─┘
+                          the speaker's loudest band at that moment ──┘
 
-A head says by how much the persona's envelopes differ from the speaker's at that moment, so that
-loudness, timing and whatever both share need not be learnt, and a louder speaker is a louder persona.
+A head says how loud each band is against the speaker's loudest one, so that loudness need not be learnt
+and a louder speaker is a louder persona. Nothing else of the speaker goes past the layers: with each
+band's own level added, the grain of the recording (harmonics, noise, holes left by codecs) came through,
+and real people lost words to it.
+
 Both heads answer at every frame, for different moments: the live head for the moment ``lookahead``
 samples before the end of the newest frame, the studio head for one further back, of which it has
 heard more of what follows.
@@ -113,14 +116,14 @@ class ConverterNetwork(nn.Module):
 
     def answer(self, mode: str, body: Tensor, heard: Tensor) -> Tensor:
         """One head's log amplitudes ``[B, T, 2, 80]``."""
-        own = self.own_envelope(heard, body.shape[1], self.config.late(mode))
-        y: Tensor = self.heads[mode](body).unflatten(2, (2, BANDS)) + own.unsqueeze(2)
+        loudest = self.loudest_band(heard, body.shape[1], self.config.late(mode))
+        y: Tensor = self.heads[mode](body).unflatten(2, (2, BANDS)) + loudest[:, :, None, None]
         return y.clamp(ENVELOPE_FLOOR, ENVELOPE_CEILING)
 
     @staticmethod
-    def own_envelope(heard: Tensor, count: int, late: int) -> Tensor:
-        """The speaker's log amplitude in each band at the head's moment, ``[B, count, 80]``."""
+    def loudest_band(heard: Tensor, count: int, late: int) -> Tensor:
+        """The speaker's largest log amplitude at the head's moment, ``[B, count]``."""
         end = heard.shape[1] - late
         newer, older = heard[:, end + 1 - count : end + 1], heard[:, end - count : end]
         mel = (NEWER_SHARE * newer + (1 - NEWER_SHARE) * older) * MEL_SPREAD + MEL_CENTRE
-        return (mel - LOG_POWER_OF_NOISE) / 2
+        return (mel.amax(2) - LOG_POWER_OF_NOISE) / 2

@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 from persona_voice.errors import WeightsError
 from persona_voice.model.config import NetworkConfig
 
-FORMAT = "persona-voice converter 1"
+FORMAT = "persona-voice converter 2"
 
 
 @dataclass(frozen=True)

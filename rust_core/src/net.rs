@@ -45,7 +45,7 @@ pub struct NetShape {
 /// ```text
 ///   frames ─ newest 5 ─▶ enter ─▶ ┌ RMS norm ─ (x[t], x[t-d]) ─ up ─ GELU ─ down ─ + ┐ x layers
 ///                                 └──────────────────────────────────────────────────┘
-///                              ─▶ RMS norm ─ head ─ + own envelope ─▶ harmonics, noise
+///                              ─▶ RMS norm ─ head ─ + loudest band ─▶ harmonics, noise
 /// ```
 ///
 /// # Streaming
@@ -211,13 +211,15 @@ impl Network {
             self.weights.head.apply(normed, out);
             let end = (self.past + t + 1 - self.weights.shape.late) * BANDS;
             let (older, newer) = self.heard[end - BANDS..end + BANDS].split_at(BANDS);
-            for part in out.chunks_exact_mut(BANDS) {
-                for ((y, newer), older) in part.iter_mut().zip(newer).zip(older) {
-                    let between = NEWER_SHARE * newer + (1.0 - NEWER_SHARE) * older;
-                    let mel = between * MEL_SPREAD + MEL_CENTRE;
-                    *y = (*y + (mel - LOG_POWER_OF_NOISE) / 2.0)
-                        .clamp(ENVELOPE_FLOOR, ENVELOPE_CEILING);
-                }
+            let loudest = newer
+                .iter()
+                .zip(older)
+                .fold(f32::MIN, |most, (newer, older)| {
+                    most.max(NEWER_SHARE * newer + (1.0 - NEWER_SHARE) * older)
+                });
+            let level = (loudest * MEL_SPREAD + MEL_CENTRE - LOG_POWER_OF_NOISE) / 2.0;
+            for y in out {
+                *y = (*y + level).clamp(ENVELOPE_FLOOR, ENVELOPE_CEILING);
             }
         }
     }
