@@ -28,9 +28,7 @@ def learn(network: nn.Module, loss: Loss, file: Path, steps: int, rate: float, s
     Goes on from the last checkpoint, ``file`` with ``.part`` behind it. A batch, and what dropout
     takes from it, follows from the seed and the step.
     """
-    if file.exists():
-        network.load_state_dict(torch.load(file, map_location=device()))
-        network.eval()
+    if learnt(network, file):
         return
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_name(file.name + ".part")
@@ -69,6 +67,14 @@ def learn(network: nn.Module, loss: Loss, file: Path, steps: int, rate: float, s
         torch.save(network.state_dict(), out)
     part.unlink(missing_ok=True)
     network.eval()
+
+
+def learnt(network: nn.Module, file: Path) -> bool:
+    """Whether ``file`` is there; then `network` is what it holds, ready to answer."""
+    if file.exists():
+        network.load_state_dict(torch.load(file, map_location=device()))
+        network.eval()
+    return file.exists()
 
 
 @torch.no_grad()

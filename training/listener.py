@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import layer_norm, pad
 
 from training.content import WIDTH
-from training.learning import device, learn
+from training.learning import device, learn, learnt
 from training.noncausal import Layer
 from training.synthesis import BANDS
 
@@ -38,8 +38,14 @@ class Listener(nn.Module):
     """Log amplitudes ``[B, T, 2, 80]`` against the crop's loudest one, to content
     ``[B, (T + 1) // 2, COMPONENTS]``, principal components of mean variance 1, the largest last."""
 
+    mean: Tensor
+    ways: Tensor
+
     def __init__(self) -> None:
         super().__init__()
+        # Of the content that it learns: where it lies, and the components.
+        self.register_buffer("mean", torch.zeros(WIDTH))
+        self.register_buffer("ways", torch.zeros(WIDTH, COMPONENTS))
         self.enter = nn.Linear(2 * BANDS, CHANNELS)
         self.fast = nn.Sequential(*(Layer(CHANNELS, HIDDEN, d) for d in (1, 2, 4)))
         self.pair = nn.Linear(3 * CHANNELS, SLOW)
@@ -80,11 +86,14 @@ class Readings:
         labelled = [item for item in labelled if self.room(item) > 0]
         self.unseen = pairs[:HELD_OUT_PAIRS] + labelled[:HELD_OUT_LABELLED]
         self.seen = pairs[HELD_OUT_PAIRS:] + labelled[HELD_OUT_LABELLED:]
+
+    def components(self) -> tuple[Tensor, Tensor]:
+        """The mean of what is said, and the ways in which it varies most."""
         some = torch.cat([self.normal(content[::7]) for _, content in self.seen])
         some = some[torch.randperm(len(some))[:30_000]]
-        self.mean = some.mean(0)
-        powers, ways = torch.linalg.eigh(torch.cov((some - self.mean).T))
-        self.ways = ways[:, -COMPONENTS:] / powers[-COMPONENTS:].mean().sqrt()
+        mean = some.mean(0)
+        powers, ways = torch.linalg.eigh(torch.cov((some - mean).T))
+        return mean, ways[:, -COMPONENTS:] / powers[-COMPONENTS:].mean().sqrt()
 
     @staticmethod
     def content(file: Path) -> np.ndarray:
@@ -109,18 +118,25 @@ class Readings:
             if rng.random() < 0.5:
                 crop += np.float32(ROUGH) * rng.standard_normal(crop.shape, np.float32)
             heard.append(torch.from_numpy(crop - crop.max()))
-            said.append((self.normal(item[1][start : start + CROP]) - self.mean) @ self.ways)
+            said.append(self.normal(item[1][start : start + CROP]))
         return torch.stack(heard), torch.stack(said)
 
 
 def train(cache: Path, steps: int, batch: int) -> Listener:
     torch.manual_seed(SEED)
-    listener, readings = Listener().to(device()), Readings(cache)
+    listener = Listener().to(device())
+    if learnt(listener, listener_file(cache)):
+        return listener
+    readings = Readings(cache)
+    mean, ways = readings.components()
+    listener.mean.copy_(mean)
+    listener.ways.copy_(ways)
 
     def loss(rng: np.random.Generator, held_out: bool) -> Tensor:
         items = readings.unseen if held_out else readings.seen
         heard, said = (part.to(device()) for part in readings.batch(rng, items, batch))
-        off: Tensor = (listener(heard) - said)[:, EDGE:-EDGE].square().mean()
+        wanted = (said - listener.mean) @ listener.ways
+        off: Tensor = (listener(heard) - wanted)[:, EDGE:-EDGE].square().mean()
         return off
 
     learn(listener, loss, listener_file(cache), steps, RATE, SEED)

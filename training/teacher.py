@@ -19,7 +19,7 @@ from torch.nn.functional import interpolate, pad
 
 from persona_voice.converter import SILENT
 from training.content import WIDTH
-from training.learning import device, learn
+from training.learning import device, learn, learnt
 from training.noncausal import Layer
 from training.synthesis import BANDS, HOP
 from training.train import envelope_loss
@@ -109,7 +109,9 @@ class Readings:
 
 def train(cache: Path, options: argparse.Namespace) -> Teacher:
     torch.manual_seed(SEED)
-    teacher = Teacher().to(device())
+    teacher, file = Teacher().to(device()), cache / "runs" / "teacher.pt"
+    if learnt(teacher, file):
+        return teacher
     pairs = sorted(file.stem for file in (cache / "envelopes").glob("*.npy"))
     unseen = Readings(cache, pairs[:HELD_OUT_PAIRS])
     readings = Readings(cache, pairs[HELD_OUT_PAIRS:])
@@ -120,7 +122,7 @@ def train(cache: Path, options: argparse.Namespace) -> Teacher:
         inside = slice(EDGE, -EDGE)
         return envelope_loss(teacher(content, loud)[:, inside] + LEVEL, wanted[:, inside] + LEVEL)
 
-    learn(teacher, loss, cache / "runs" / "teacher.pt", options.steps, options.rate, SEED)
+    learn(teacher, loss, file, options.steps, options.rate, SEED)
     return teacher
 
 

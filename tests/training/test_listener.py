@@ -41,11 +41,11 @@ def test_what_is_held_out_is_not_learnt_from(cache: Path) -> None:
     assert not seen & {item[0].tobytes() for item in readings.unseen}
     heard, said = readings.batch(np.random.default_rng(0), readings.seen, 3)
     assert heard.shape == (3, 2 * listener.CROP, 2, 80)
-    assert said.shape == (3, listener.CROP, listener.COMPONENTS)
+    assert said.shape == (3, listener.CROP, WIDTH)
     assert torch.all(heard.amax(dim=(1, 2, 3)) == 0)
 
 
-def test_it_learns_and_is_loaded_frozen(cache: Path) -> None:
+def test_what_is_learnt_is_loaded_frozen(cache: Path) -> None:
     with pytest.raises(SystemExit, match=r"run training\.listener first"):
         listener.load(cache)
     learnt = listener.train(cache, steps=2, batch=2)
@@ -56,7 +56,7 @@ def test_it_learns_and_is_loaded_frozen(cache: Path) -> None:
 
 
 @pytest.mark.parametrize("moments", [40, 41])
-def test_only_what_is_said_counts(moments: int) -> None:
+def test_neither_level_nor_what_is_inaudible_counts(moments: int) -> None:
     torch.manual_seed(0)
     listen = listener.Listener()
     wanted = torch.randn(2, moments, 2, 80) - 4
@@ -67,6 +67,9 @@ def test_only_what_is_said_counts(moments: int) -> None:
     assert listener.misheard(listen, wanted, wanted) == 0
     same = listener.misheard(listen, got + louder, wanted + louder)
     assert float(same.detach()) == pytest.approx(float(unlike.detach()), rel=1e-4)
+    silence = torch.full_like(wanted, -40.0)
+    silence[:, 0] = 0  # what lies further below the loudest than anybody hears
+    assert listener.misheard(listen, silence + 5 * (silence < 0), silence) == 0
     unlike.backward()
     assert got.grad is not None
     assert got.grad.abs().max() > 0
