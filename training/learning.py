@@ -1,5 +1,6 @@
 """The learning of the networks that only help to train: minutes, not hours."""
 
+import argparse
 import math
 import time
 from collections.abc import Callable
@@ -22,14 +23,37 @@ def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def learn(network: nn.Module, loss: Loss, file: Path, steps: int, rate: float, seed: int) -> None:
+def arguments(about: str | None, steps: int) -> argparse.ArgumentParser:
+    """What every program that learns may be told."""
+    parser = argparse.ArgumentParser(
+        description=about, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=steps)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--threads", type=int, default=1)
+    return parser
+
+
+def learn(
+    network: nn.Module,
+    prepare: Callable[[], Loss],
+    file: Path,
+    steps: int,
+    rate: float,
+    seed: int,
+) -> None:
     """Until ``file`` holds what `network` has learnt; then it is ready to answer.
 
-    Goes on from the last checkpoint, ``file`` with ``.part`` behind it. A batch, and what dropout
-    takes from it, follows from the seed and the step.
+    What is learnt from is only prepared if there is anything left to learn. Goes on from the last
+    checkpoint, ``file`` with ``.part`` behind it. A batch, and what dropout takes from it, follows
+    from the seed and the step.
     """
-    if learnt(network, file):
+    if file.exists():
+        network.load_state_dict(torch.load(file, map_location=device()))
+        network.eval()
         return
+    loss = prepare()
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_name(file.name + ".part")
     optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=WEIGHT_DECAY)
@@ -67,14 +91,6 @@ def learn(network: nn.Module, loss: Loss, file: Path, steps: int, rate: float, s
         torch.save(network.state_dict(), out)
     part.unlink(missing_ok=True)
     network.eval()
-
-
-def learnt(network: nn.Module, file: Path) -> bool:
-    """Whether ``file`` is there; then `network` is what it holds, ready to answer."""
-    if file.exists():
-        network.load_state_dict(torch.load(file, map_location=device()))
-        network.eval()
-    return file.exists()
 
 
 @torch.no_grad()

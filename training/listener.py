@@ -8,7 +8,6 @@ half a neper may be another vowel or nothing at all, and the mean absolute diffe
 `training.train` asks it too. Writes ``DIR/runs/listener.pt``.
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import layer_norm, pad
 
 from training.content import WIDTH
-from training.learning import device, learn, learnt
+from training.learning import Loss, arguments, device, learn
 from training.noncausal import Layer
 from training.synthesis import BANDS
 
@@ -125,21 +124,23 @@ class Readings:
 def train(cache: Path, steps: int, batch: int) -> Listener:
     torch.manual_seed(SEED)
     listener = Listener().to(device())
-    if learnt(listener, listener_file(cache)):
-        return listener
-    readings = Readings(cache)
-    mean, ways = readings.components()
-    listener.mean.copy_(mean)
-    listener.ways.copy_(ways)
 
-    def loss(rng: np.random.Generator, held_out: bool) -> Tensor:
-        items = readings.unseen if held_out else readings.seen
-        heard, said = (part.to(device()) for part in readings.batch(rng, items, batch))
-        wanted = (said - listener.mean) @ listener.ways
-        off: Tensor = (listener(heard) - wanted)[:, EDGE:-EDGE].square().mean()
-        return off
+    def prepare() -> Loss:
+        readings = Readings(cache)
+        mean, ways = readings.components()
+        listener.mean.copy_(mean)
+        listener.ways.copy_(ways)
 
-    learn(listener, loss, listener_file(cache), steps, RATE, SEED)
+        def loss(rng: np.random.Generator, held_out: bool) -> Tensor:
+            items = readings.unseen if held_out else readings.seen
+            heard, said = (part.to(device()) for part in readings.batch(rng, items, batch))
+            wanted = (said - listener.mean) @ listener.ways
+            off: Tensor = (listener(heard) - wanted)[:, EDGE:-EDGE].square().mean()
+            return off
+
+        return loss
+
+    learn(listener, prepare, listener_file(cache), steps, RATE, SEED)
     return listener
 
 
@@ -157,14 +158,7 @@ def load(cache: Path) -> Listener:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=900)
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--threads", type=int, default=1)
-    options = parser.parse_args()
+    options = arguments(__doc__, steps=900).parse_args()
     torch.set_num_threads(options.threads)
     train(options.cache, options.steps, options.batch)
 

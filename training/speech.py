@@ -22,6 +22,7 @@ import subprocess
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -87,7 +88,11 @@ def read(file: Path) -> np.ndarray:
     raw = {}
     if file.suffix in RAW:
         raw = {"samplerate": 8000, "channels": 1, "format": "RAW", "subtype": RAW[file.suffix]}
-    samples, rate = soundfile.read(file, dtype="float32", always_2d=True, **raw)
+    return decoded(file, **raw)
+
+
+def decoded(sound: Path | io.BytesIO, **raw: Any) -> np.ndarray:
+    samples, rate = soundfile.read(sound, dtype="float32", always_2d=True, **raw)
     return to_rate(samples.mean(axis=1), rate)
 
 
@@ -108,9 +113,9 @@ def amazon_queen(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
         size = int.from_bytes(data[at + 17 : at + 21], "big")
         if name.endswith(".SB") and not EFFECT.fullmatch(name):
             with contextlib.suppress(soundfile.LibsndfileError):
-                wave, rate = soundfile.read(io.BytesIO(data[start : start + size]), dtype="float32")
-                joe = name[6] == "J" or name.startswith("JOE")
-                yield ("joe" if joe else "others"), to_rate(wave, rate)
+                samples = decoded(io.BytesIO(data[start : start + size]))
+                joe = name[6:7] == "J" or name.startswith("JOE")
+                yield ("joe" if joe else "others"), samples
 
 
 def cut(samples: np.ndarray) -> np.ndarray | None:
@@ -129,28 +134,31 @@ def cut(samples: np.ndarray) -> np.ndarray | None:
 
 def real(package: str, folder: Path) -> Iterator[tuple[str, np.ndarray]]:
     """Names and sounds."""
-    if package == QUEEN:
-        yield from dialogue(folder)
-        return
-    groups: dict[str, list[Path]] = defaultdict(list)
-    for file in sorted(unpacked(package, folder).rglob("*")):
-        found = re.search(PACKAGES[package], str(file))
-        if found and file.suffix in ENDINGS and file.is_file():
-            groups[found[1]].append(file)
-    for group, files in sorted(groups.items()):
-        for number, samples in enumerate(joined(pieces(files))):
+    content = unpacked(package, folder)
+    groups = dialogue(content) if package == QUEEN else recordings(content, PACKAGES[package])
+    for group, parts in sorted(groups.items()):
+        for number, samples in enumerate(joined(parts)):
             yield f"real_{package}_{group or 'en'}_{number:03d}", samples
 
 
-def dialogue(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
+def recordings(folder: Path, pattern: str) -> dict[str, Iterator[np.ndarray]]:
+    """What is spoken in the files of each group."""
+    groups: dict[str, list[Path]] = defaultdict(list)
+    for file in sorted(folder.rglob("*")):
+        found = re.search(pattern, str(file))
+        if found and file.suffix in ENDINGS and file.is_file():
+            groups[found[1]].append(file)
+    return {group: pieces(files) for group, files in groups.items()}
+
+
+def dialogue(folder: Path) -> dict[str, list[np.ndarray]]:
+    """What each speaker says."""
     lines: dict[str, list[np.ndarray]] = defaultdict(list)
-    for speaker, samples in amazon_queen(unpacked(QUEEN, folder)):
+    for speaker, samples in amazon_queen(folder):
         piece = cut(samples)
         if piece is not None:
             lines[speaker].append(piece)
-    for speaker, parts in sorted(lines.items()):
-        for number, samples in enumerate(joined(parts)):
-            yield f"real_{QUEEN}_{speaker}_{number:03d}", samples
+    return lines
 
 
 def pieces(files: list[Path]) -> Iterator[np.ndarray]:

@@ -19,7 +19,7 @@ from torch.nn.functional import interpolate, pad
 
 from persona_voice.converter import SILENT
 from training.content import WIDTH
-from training.learning import device, learn, learnt
+from training.learning import Loss, arguments, device, learn
 from training.noncausal import Layer
 from training.synthesis import BANDS, HOP
 from training.train import envelope_loss
@@ -109,20 +109,23 @@ class Readings:
 
 def train(cache: Path, options: argparse.Namespace) -> Teacher:
     torch.manual_seed(SEED)
-    teacher, file = Teacher().to(device()), cache / "runs" / "teacher.pt"
-    if learnt(teacher, file):
-        return teacher
-    pairs = sorted(file.stem for file in (cache / "envelopes").glob("*.npy"))
-    unseen = Readings(cache, pairs[:HELD_OUT_PAIRS])
-    readings = Readings(cache, pairs[HELD_OUT_PAIRS:])
+    teacher = Teacher().to(device())
 
-    def loss(rng: np.random.Generator, held_out: bool) -> Tensor:
-        batch = (unseen if held_out else readings).batch(rng, options.batch)
-        content, loud, wanted = (part.to(device()) for part in batch)
+    def prepare() -> Loss:
+        pairs = sorted(file.stem for file in (cache / "envelopes").glob("*.npy"))
+        unseen = Readings(cache, pairs[:HELD_OUT_PAIRS])
+        readings = Readings(cache, pairs[HELD_OUT_PAIRS:])
         inside = slice(EDGE, -EDGE)
-        return envelope_loss(teacher(content, loud)[:, inside] + LEVEL, wanted[:, inside] + LEVEL)
 
-    learn(teacher, loss, file, options.steps, options.rate, SEED)
+        def loss(rng: np.random.Generator, held_out: bool) -> Tensor:
+            batch = (unseen if held_out else readings).batch(rng, options.batch)
+            content, loud, wanted = (part.to(device()) for part in batch)
+            got = teacher(content, loud)[:, inside]
+            return envelope_loss(got + LEVEL, wanted[:, inside] + LEVEL)
+
+        return loss
+
+    learn(teacher, prepare, cache / "runs" / "teacher.pt", options.steps, options.rate, SEED)
     return teacher
 
 
@@ -149,14 +152,8 @@ def label(cache: Path, teacher: Teacher) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=1200)
-    parser.add_argument("--batch", type=int, default=16)
+    parser = arguments(__doc__, steps=1200)
     parser.add_argument("--rate", type=float, default=1.5e-3)
-    parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     label(options.cache, train(options.cache, options))

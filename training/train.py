@@ -21,7 +21,6 @@ import copy
 import math
 import time
 from dataclasses import asdict
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +32,7 @@ from persona_voice.model.network import ConverterNetwork
 from persona_voice.model.weights import FORMAT
 from training import listener
 from training.data import CropConfig, Crops, Labelled, Pairs
+from training.learning import arguments, device
 from training.muon import Muon
 from training.synthesis import HOP, Synthesis
 from training.whole import whole
@@ -112,7 +112,7 @@ class Discriminator(nn.Module):
 class Trainer:
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = device()
         torch.manual_seed(SEED)
         self.config = NetworkConfig()
         self.reach = max(self.config.late(mode) for mode in MODES)
@@ -274,16 +274,10 @@ class Trainer:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--cache", type=Path, required=True)
+    parser = arguments(__doc__, steps=8000)
     parser.add_argument("--run", default="first")
-    parser.add_argument("--steps", type=int, default=8000)
-    parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     Trainer(options).run()

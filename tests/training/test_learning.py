@@ -23,7 +23,7 @@ def learnt(file: Path, stop_at: int | None = None) -> dict[str, Tensor]:
         x = torch.from_numpy(rng.standard_normal((32, 3), np.float32))
         return (network(x)[:, 0] - x.sum(1)).square().mean()
 
-    learning.learn(network, loss, file, steps=60, rate=0.05, seed=1)
+    learning.learn(network, lambda: loss, file, steps=60, rate=0.05, seed=1)
     assert not network.training
     return network.state_dict()
 
