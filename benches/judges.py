@@ -95,7 +95,7 @@ def normalise(words: str) -> str:
 
 
 def words_changed(before: str | None, after: str | None) -> float | None:
-    """Word error rate of `after` against `before`; None when nothing was read before, or it may not be."""
+    """Word error rate of `after` against `before`; None without a reading to compare."""
     import jiwer
 
     return float(jiwer.wer(before, after)) if before and after is not None else None

@@ -22,6 +22,7 @@ from benches.report import Result
 from benches.sources import STREAM_RATE, Engines, Samples, Source, gather
 from benches.streaming import Run, StreamSettings, run
 from training.models import VOICES
+from training.whole import whole
 
 # Raised when a judge changes, so that what it said before no longer counts.
 JUDGES_VERSION = 3
@@ -71,9 +72,8 @@ class Jury:
             return Judged(**json.loads(file.read_text(encoding="utf-8")))
         judged = self.judge(source.samples, source.language)
         self.cache.mkdir(parents=True, exist_ok=True)
-        part = file.with_suffix(".part")
-        part.write_text(json.dumps(asdict(judged)), encoding="utf-8")
-        part.replace(file)
+        with whole(file) as out:
+            out.write(json.dumps(asdict(judged)).encode())
         return judged
 
     def judge(self, samples: Samples, language: str) -> Judged:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from persona_voice import _core
+from training.whole import whole
 
 Result = dict[str, Any]
 
@@ -37,9 +38,8 @@ def refuse_debug() -> None:
 
 def write(result: Result, file: Path | None) -> None:
     if file is not None:
-        part = file.with_name(file.name + ".part")
-        part.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        part.replace(file)
+        with whole(file) as out:
+            out.write((json.dumps(result, indent=1, ensure_ascii=False) + "\n").encode())
         print(f"written to {file}")
 
 
