@@ -5,6 +5,8 @@ Every class is one stream. ``process`` takes any block length, zero too; a block
 interpreter lock is released while a block is worked on. ``clone`` is the snapshot.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -73,6 +75,28 @@ class Vocoder:
     def clone(self) -> Vocoder: ...
     latency: int
     width: int
+
+class Path:
+    """All of the path but the converter: speech in, the persona out, as many samples as came in."""
+
+    def __init__(
+        self, *, sample_rate: int, lookahead: int, register_hz: float, range: float, seed: int
+    ) -> None: ...
+    def process(self, block: Samples, convert: Network | Callable[[Frames], Frames], /) -> Samples:
+        """A block, and what converts its log-mel frames ``[n, 80]`` to envelopes ``[n, 160]``.
+
+        With a network no Python runs and the interpreter is free. What a callable raises, or
+        answers that is not finite, ends the voice until ``reset``: silence, and ``failed``.
+        """
+    def set_targets(self, register_hz: float, range: float) -> None:
+        """Steers to another register and range, over 200 ms from the next hop on."""
+    def reset(self) -> None: ...
+    def clone(self) -> Path: ...
+    @property
+    def latency(self) -> int: ...
+    @property
+    def status(self) -> tuple[float, float, bool, float | None, float | None, int, bool]:
+        """Levels in and out in dBFS, speech, F0 in and out in Hz, samples not finite, failed."""
 
 class Resampler:
     """Any rate to any rate, 8 to 192 kHz, by a linear-phase filter; equal rates pass unchanged.

@@ -29,7 +29,11 @@ class Converter(Protocol):
         """Samples at 24 kHz from the moment an envelope stands for to the end of its frame's hop."""
 
     def start(self) -> State:
-        """The memory of a stream that has heard nothing."""
+        """The memory of a stream that has heard nothing.
+
+        Where this is a `persona_voice._core.Network`, the path lets the core step it, and does not
+        call `step`.
+        """
 
     def step(self, state: State, frames: Frames) -> tuple[State, Frames]:
         """``[n, 80]`` log-mel to ``[n, 160]`` log amplitudes: 80 of harmonics, 80 of noise."""

@@ -59,10 +59,7 @@ TEXTS = {
         "{} must be a sound file that libsndfile reads: {}",
         "{} must be a sound file, got a folder",
     ),
-    "out_of_range": (
-        "--block-ms must lie in 1..=60000 ms, got {}",
-        "sample_rate must lie in {}..={} Hz, got {}",
-    ),
+    "out_of_range": ("--block-ms must lie in 1..=60000 ms, got {}",),
     "part_of_a_sample": ("raw input must be whole samples of {} bytes, got {} bytes more",),
     "rate_out_of_range": ("{}: the sample rate must lie in {}..={} Hz, got {}",),
     "source_crashed": (

@@ -14,6 +14,9 @@ pub mod resample;
 pub mod vad;
 pub mod vocoder;
 
+pub mod chain;
+
+pub use chain::{Chain, Path, PathStatus};
 pub use error::DspError;
 pub use f0::F0Tracker;
 pub use features::LogMel;

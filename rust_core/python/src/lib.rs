@@ -4,6 +4,7 @@
 mod analyzers;
 mod convert;
 mod net;
+mod path;
 mod prosody;
 mod stages;
 mod stream;
@@ -31,5 +32,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<net::Network>()?;
     module.add_class::<prosody::Prosody>()?;
     module.add_class::<vocoder::Vocoder>()?;
+    module.add_class::<path::Path>()?;
     Ok(())
 }

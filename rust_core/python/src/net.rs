@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use crate::convert::{block, frames, frames_out, setting_error};
 
 #[pyclass(module = "persona_voice._core")]
-pub struct Network(Core);
+pub struct Network(pub Core);
 
 #[pymethods]
 impl Network {

@@ -46,7 +46,7 @@ stage!(Fade, persona_dsp::Fade, {
 });
 
 /// Below zero is out of range like any other rate, and not a matter of integers.
-fn rate(py: Python<'_>, what: &'static str, hz: i64) -> PyResult<u32> {
+pub fn rate(py: Python<'_>, what: &'static str, hz: i64) -> PyResult<u32> {
     u32::try_from(hz).map_err(|_| {
         let (min, max, got) = (MIN_RATE.into(), MAX_RATE.into(), hz as f64);
         setting_error(

@@ -1,12 +1,12 @@
 //! Laws one to six for everything that streams, and a mutant for each law. The seventh, no heap, is
 //! in `no_alloc.rs`.
 //!
-//! | law | stage | analyzer | frames in |
+//! | law | stage | analyzer | frames in, whole path |
 //! | --- | --- | --- | --- |
 //! | length, split, as new, snapshot, size | all | all | all |
-//! | latency | an impulse | no frame knows the future | none: frame by frame |
+//! | latency | an impulse | no frame knows the future | frame by frame; of the path in `chain.rs` |
 //! | moment | | a change of sound; not the VAD, whose frames are decisions with a memory | |
-//! | silence | zeros to zeros | a frame that says so | none: silence is an envelope |
+//! | silence | zeros to zeros | a frame that says so | an envelope; of the path in `chain.rs` |
 #![allow(clippy::unwrap_used)] // a test that cannot go on may stop
 
 mod laws;

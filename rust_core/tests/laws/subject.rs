@@ -1,6 +1,9 @@
 //! Everything that streams, seen alike: positions in, numbers out.
 
-use persona_dsp::{Analyzer, DspError, NetShape, Network, Prosody, Stage, Vocoder, HOP, RATE};
+use persona_dsp::{
+    Analyzer, Chain, DspError, NetShape, Network, Path, Prosody, ProsodyTargets, Stage, Vocoder,
+    HOP, RATE,
+};
 
 use crate::random::Random;
 
@@ -219,6 +222,16 @@ pub fn network() -> Network {
         _ => 24,
     };
     Network::new(shape, |name| numbers.get(..length(name))).unwrap()
+}
+
+/// The whole path around it.
+pub fn chain(sample_rate: u32) -> OfStage<Chain> {
+    let targets = ProsodyTargets {
+        register_hz: 200.0,
+        range: 1.0,
+    };
+    let path = Path::new(sample_rate, 3 * HOP, targets, 7).unwrap();
+    OfStage(Chain::new(path, network()))
 }
 
 /// A periodic sound for the law of moments: harmonics of `f0_hz` up to 11 kHz, their amplitudes

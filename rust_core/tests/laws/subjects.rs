@@ -30,7 +30,8 @@ macro_rules! for_each_analyzer {
     };
 }
 
-/// Frames in, frames or samples out: name, how one is made.
+/// Frames in, frames or samples out, and the whole path, which answers with a voice: name, how one
+/// is made.
 macro_rules! for_each_shaper {
     ($($check:ident)::+) => {
         $($check)::+!(prosody, {
@@ -39,6 +40,8 @@ macro_rules! for_each_shaper {
         });
         $($check)::+!(network, crate::subject::network());
         $($check)::+!(vocoder, persona_dsp::Vocoder::new(7));
+        $($check)::+!(chain_24, crate::subject::chain(24_000));
+        $($check)::+!(chain_44, crate::subject::chain(44_100));
     };
 }
 

@@ -1,0 +1,125 @@
+use numpy::{PyArray1, PyArray2};
+use persona_dsp::{Network as CoreNetwork, Path as Core, ProsodyTargets};
+use pyo3::exceptions::PyException;
+use pyo3::prelude::*;
+
+use crate::convert::{block as block_of, frames, frames_out, setting_error};
+use crate::net::Network;
+use crate::stages::rate;
+
+/// What `status` gives, in the order of the fields of `persona_dsp::PathStatus`.
+type Status = (f32, f32, bool, Option<f32>, Option<f32>, u64, bool);
+
+#[pyclass(module = "persona_voice._core")]
+pub struct Path(Core);
+
+#[pymethods]
+impl Path {
+    #[new]
+    #[pyo3(signature = (*, sample_rate, lookahead, register_hz, range, seed))]
+    fn new(
+        py: Python<'_>,
+        sample_rate: i64,
+        lookahead: usize,
+        register_hz: f32,
+        range: f32,
+        seed: u64,
+    ) -> PyResult<Self> {
+        let targets = ProsodyTargets { register_hz, range };
+        Core::new(
+            rate(py, "sample_rate in Hz", sample_rate)?,
+            lookahead,
+            targets,
+            seed,
+        )
+        .map(Self)
+        .map_err(|error| setting_error(py, error))
+    }
+
+    fn process<'py>(
+        &mut self,
+        py: Python<'py>,
+        block: &Bound<'py, PyAny>,
+        convert: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyArray1<f32>>> {
+        let input = block_of(block)?;
+        let mut output = vec![0.0; input.len()];
+        let done = if let Ok(network) = convert.cast::<Network>() {
+            let network = &mut network.try_borrow_mut()?.0;
+            py.detach(|| {
+                self.0.process(&input, &mut output, |mel, out| {
+                    network.process(mel, out).is_ok()
+                })
+            })
+        } else {
+            let mut stopped = None;
+            let done = self.0.process(&input, &mut output, |mel, out| {
+                match answer(convert, mel, out) {
+                    Ok(()) => true,
+                    Err(error) => {
+                        // A failure is a fault of the stream; Ctrl-C is not a failure.
+                        if !error.is_instance_of::<PyException>(py) {
+                            stopped.get_or_insert(error);
+                        }
+                        false
+                    }
+                }
+            });
+            if let Some(error) = stopped {
+                return Err(error);
+            }
+            done
+        };
+        done.map_err(|error| setting_error(py, error))?;
+        Ok(PyArray1::from_vec(py, output))
+    }
+
+    fn set_targets(&mut self, py: Python<'_>, register_hz: f32, range: f32) -> PyResult<()> {
+        let targets = ProsodyTargets { register_hz, range };
+        self.0
+            .set_targets(targets)
+            .map_err(|error| setting_error(py, error))
+    }
+
+    fn reset(&mut self) {
+        self.0.reset();
+    }
+
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+
+    #[getter]
+    fn latency(&self) -> usize {
+        self.0.latency()
+    }
+
+    #[getter]
+    fn status(&self) -> Status {
+        let now = self.0.status();
+        (
+            now.input_db,
+            now.output_db,
+            now.speech,
+            now.f0_in_hz,
+            now.f0_out_hz,
+            now.non_finite,
+            now.failed,
+        )
+    }
+}
+
+/// One call of a converter that Python holds: `[n, 80]` in, `[n, 160]` out.
+fn answer(convert: &Bound<'_, PyAny>, mel: &[f32], out: &mut [f32]) -> PyResult<()> {
+    let py = convert.py();
+    let width = CoreNetwork::WIDTH_IN;
+    let input: Bound<'_, PyArray2<f32>> = frames_out(py, mel.to_vec(), width)?;
+    let answered = frames(&convert.call1((input,))?, CoreNetwork::WIDTH_OUT)?;
+    if answered.len() != out.len() {
+        let got = answered.len() / CoreNetwork::WIDTH_OUT;
+        let message = format!("{} frames in, {got} frames out", mel.len() / width);
+        return Err(pyo3::exceptions::PyValueError::new_err(message));
+    }
+    out.copy_from_slice(&answered);
+    Ok(())
+}

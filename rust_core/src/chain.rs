@@ -1,0 +1,423 @@
+//! The whole path: every stage in order, and what lies between them.
+
+use crate::error::{check_range, check_room, DspError};
+use crate::f0::F0Tracker;
+use crate::features::LogMel;
+use crate::level::{Limiter, Loudness};
+use crate::math::mel::BANDS;
+use crate::net::Network;
+use crate::prosody::{Prosody, ProsodyTargets};
+use crate::resample::{Resampler, MAX_RATE, MIN_RATE};
+use crate::stage::{Analyzer, Rates, Stage, HOP, RATE};
+use crate::vad::Vad;
+use crate::vocoder::Vocoder;
+
+/// Hops that are worked on together at most, 160 ms: longer blocks go through in pieces.
+const TOGETHER: usize = 16;
+const PIECE: usize = TOGETHER * HOP;
+/// Numbers that a converter answers for a frame: 80 of harmonics, 80 of noise.
+const ENVELOPES: usize = 2 * BANDS;
+const F0_WIDTH: usize = 4;
+const VAD_WIDTH: usize = 2;
+/// Peaks above this are held back: a little under full scale, for converters that overshoot.
+const CEILING_DB: f64 = -1.0;
+/// Natural logarithm of an amplitude that nobody hears: the envelope of silence.
+const SILENT: f32 = -16.0;
+/// Log-mel below which, in every band, a frame is digital silence: -87 dB. Nobody speaks there, and
+/// what the network would make of it is not speech either.
+const SILENT_MEL: f32 = -20.0;
+/// Longest look-ahead of a converter, in samples: two seconds.
+const MAX_LOOKAHEAD: usize = 2 * RATE as usize;
+
+/// What the newest hop was like, and what has gone wrong so far.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PathStatus {
+    /// Level of what came in, in dBFS.
+    pub input_db: f32,
+    /// Level of what goes out, in dBFS.
+    pub output_db: f32,
+    /// Whether somebody speaks.
+    pub speech: bool,
+    /// The speaker's F0, where voiced.
+    pub f0_in_hz: Option<f32>,
+    /// What it was shaped to.
+    pub f0_out_hz: Option<f32>,
+    /// Samples that were not finite, and taken as zeros.
+    pub non_finite: u64,
+    /// Whether the converter failed; from then on there is silence.
+    pub failed: bool,
+}
+
+const NOTHING_YET: PathStatus = PathStatus {
+    input_db: Loudness::FLOOR_DB,
+    output_db: Loudness::FLOOR_DB,
+    speech: false,
+    f0_in_hz: None,
+    f0_out_hz: None,
+    non_finite: 0,
+    failed: false,
+};
+
+/// All of the path but the converter, which is handed in with each block.
+///
+/// ```text
+///   in ─ resample ─┬─ log-mel ─ convert ──────────────┬─ vocode ─ wait ─ limit ─ resample ─ out
+///                  ├─ F0 ─ shape ─ (wait for convert) ┘
+///                  └─ VAD, level: the status
+/// ```
+///
+/// Analysis, conversion and synthesis run hop by hop at 24 kHz; `wait` hands out as many samples as
+/// came in. When the converter fails, silence is what follows, within a hop, until `reset`.
+///
+/// # Streaming
+/// As many samples out as in. Latency: both resamplers, the converter's look-ahead, one hop, the
+/// vocoder, the limiter. A sample that is not finite counts as 0.
+#[derive(Clone)]
+pub struct Path {
+    resample_in: Resampler,
+    log_mel: LogMel,
+    f0: F0Tracker,
+    vad: Vad,
+    loudness_in: Loudness,
+    prosody: Prosody,
+    vocoder: Vocoder,
+    limiter: Limiter,
+    loudness_out: Loudness,
+    resample_out: Resampler,
+    latency: usize,
+    /// Input samples of a piece: no more than `PIECE` inside.
+    longest: usize,
+    register_hz: f32,
+    /// Hops by which shaped F0 waits for the envelopes of its moment.
+    f0_wait: usize,
+    /// Frames from the moment of an envelope to the newest one, both counted.
+    stretch: usize,
+    /// How many of the newest frames were digital silence, on end.
+    quiet: usize,
+    status: PathStatus,
+    /// Of a piece, in path order.
+    inside: Vec<f32>,
+    mel: Vec<f32>,
+    f0_frames: Vec<f32>,
+    vad_frames: Vec<f32>,
+    levels: Vec<f32>,
+    /// Shaped F0: `f0_wait` values that are due, then those of the piece.
+    shaped: Vec<f32>,
+    envelopes: Vec<f32>,
+    frames: Vec<f32>,
+    /// Synthesised and not yet due, the first `waiting_len`.
+    waiting: Vec<f32>,
+    waiting_len: usize,
+    limited: Vec<f32>,
+    /// At the output's rate: the first `surplus` are early by rounding, and wait for the next piece.
+    late: Vec<f32>,
+    surplus: usize,
+}
+
+impl Path {
+    /// For a stream at `sample_rate` Hz, and a converter that looks `lookahead` samples (24 kHz)
+    /// ahead; the same seed gives the same breath.
+    ///
+    /// # Errors
+    /// `out_of_range`: sample rate, look-ahead of less than F0's own or over 2 s, targets.
+    pub fn new(
+        sample_rate: u32,
+        lookahead: usize,
+        targets: ProsodyTargets,
+        seed: u64,
+    ) -> Result<Self, DspError> {
+        let (slowest, fastest) = (f64::from(MIN_RATE), f64::from(MAX_RATE));
+        check_range(
+            "sample_rate in Hz",
+            f64::from(sample_rate),
+            slowest,
+            fastest,
+        )?;
+        let f0 = F0Tracker::new();
+        let least = f0.lookahead() as f64;
+        check_range(
+            "lookahead in samples",
+            lookahead as f64,
+            least,
+            MAX_LOOKAHEAD as f64,
+        )?;
+        let resample_in = Resampler::new(sample_rate, RATE)?;
+        let resample_out = Resampler::new(RATE, sample_rate)?;
+        let limiter = Limiter::new(CEILING_DB)?;
+        let inside = resample_in.latency() + lookahead + HOP + Vocoder::LATENCY + limiter.latency();
+        let rate = sample_rate as usize;
+        let (double, due) = (2 * RATE as usize, 2 * inside * rate + RATE as usize);
+        let f0_wait = (lookahead - f0.lookahead()) / HOP;
+        // What is early by rounding is less than a sample inside.
+        let longest_out = (PIECE * rate).div_ceil(RATE as usize) + 2 * (rate / RATE as usize + 2);
+        let mut made = Self {
+            latency: due / double + resample_out.latency(),
+            longest: (PIECE - 1) * rate / RATE as usize,
+            register_hz: targets.register_hz,
+            f0_wait,
+            stretch: lookahead / HOP + 1,
+            quiet: 0,
+            status: NOTHING_YET,
+            inside: vec![0.0; PIECE],
+            mel: vec![0.0; TOGETHER * BANDS],
+            f0_frames: vec![0.0; TOGETHER * F0_WIDTH],
+            vad_frames: vec![0.0; TOGETHER * VAD_WIDTH],
+            levels: vec![0.0; TOGETHER],
+            shaped: vec![0.0; f0_wait + TOGETHER],
+            envelopes: vec![0.0; TOGETHER * ENVELOPES],
+            frames: vec![0.0; TOGETHER * Vocoder::WIDTH],
+            waiting: vec![0.0; PIECE + HOP],
+            waiting_len: HOP,
+            limited: vec![0.0; PIECE],
+            late: vec![0.0; longest_out],
+            surplus: 0,
+            resample_in,
+            log_mel: LogMel::new(),
+            f0,
+            vad: Vad::new(),
+            loudness_in: Loudness::new(),
+            prosody: Prosody::new(targets)?,
+            vocoder: Vocoder::new(seed),
+            limiter,
+            loudness_out: Loudness::new(),
+            resample_out,
+        };
+        made.begin();
+        Ok(made)
+    }
+
+    /// Output samples by which the output trails the input, to the nearest one.
+    pub fn latency(&self) -> usize {
+        self.latency
+    }
+
+    /// Of both ends, in Hz.
+    pub fn sample_rate(&self) -> u32 {
+        self.resample_in.rates().input
+    }
+
+    /// What the newest hop was like.
+    pub fn status(&self) -> PathStatus {
+        self.status
+    }
+
+    /// Steers to other targets, over 200 ms from the next hop on.
+    ///
+    /// # Errors
+    /// `out_of_range`; the old targets stay.
+    pub fn set_targets(&mut self, targets: ProsodyTargets) -> Result<(), DspError> {
+        self.prosody.set_targets(targets)?;
+        self.register_hz = targets.register_hz;
+        Ok(())
+    }
+
+    /// Writes as many samples as come in, and returns their number.
+    ///
+    /// `convert` gets whole log-mel frames of 80 and writes an envelope frame of 160 for each; it
+    /// answers whether it could.
+    ///
+    /// # Errors
+    /// `output_too_short`, with nothing consumed.
+    pub fn process(
+        &mut self,
+        input: &[f32],
+        output: &mut [f32],
+        mut convert: impl FnMut(&[f32], &mut [f32]) -> bool,
+    ) -> Result<usize, DspError> {
+        check_room(input.len(), output.len())?;
+        for (piece, out) in input
+            .chunks(self.longest)
+            .zip(output.chunks_mut(self.longest))
+        {
+            self.piece(piece, out, &mut convert)?;
+        }
+        Ok(input.len())
+    }
+
+    /// Forgets the stream and its faults; the targets stay.
+    pub fn reset(&mut self) {
+        for stage in [&mut self.resample_in, &mut self.resample_out] {
+            stage.reset();
+        }
+        self.log_mel.reset();
+        self.f0.reset();
+        self.vad.reset();
+        self.loudness_in.reset();
+        self.prosody.reset();
+        self.vocoder.reset();
+        self.limiter.reset();
+        self.loudness_out.reset();
+        self.begin();
+    }
+
+    fn begin(&mut self) {
+        self.quiet = self.stretch - 1;
+        self.status = NOTHING_YET;
+        self.shaped.fill(self.register_hz);
+        self.waiting[..HOP].fill(0.0);
+        self.waiting_len = HOP;
+        self.surplus = 0;
+    }
+
+    fn piece(
+        &mut self,
+        input: &[f32],
+        output: &mut [f32],
+        convert: &mut impl FnMut(&[f32], &mut [f32]) -> bool,
+    ) -> Result<(), DspError> {
+        self.status.non_finite += input.iter().filter(|x| !x.is_finite()).count() as u64;
+        let len = self.resample_in.process(input, &mut self.inside)?;
+        let count = self.analyse(len)?;
+        if count > 0 {
+            self.convert(count, convert);
+            self.synthesise(count)?;
+        }
+        self.limiter
+            .process(&self.waiting[..len], &mut self.limited)?;
+        self.waiting.copy_within(len..self.waiting_len, 0);
+        self.waiting_len -= len;
+        let levels = self
+            .loudness_out
+            .process(&self.limited[..len], &mut self.levels)?;
+        if let Some(newest) = self.levels[..levels].last() {
+            self.status.output_db = *newest;
+        }
+        let room = &mut self.late[self.surplus..];
+        let ready = self.surplus + self.resample_out.process(&self.limited[..len], room)?;
+        output[..input.len()].copy_from_slice(&self.late[..input.len()]);
+        self.late.copy_within(input.len()..ready, 0);
+        self.surplus = ready - input.len();
+        Ok(())
+    }
+
+    /// Frames of the hops that the first `len` samples inside complete; how many.
+    fn analyse(&mut self, len: usize) -> Result<usize, DspError> {
+        let inside = &self.inside[..len];
+        let count = self.log_mel.process(inside, &mut self.mel)?;
+        self.f0.process(inside, &mut self.f0_frames)?;
+        self.vad.process(inside, &mut self.vad_frames)?;
+        self.loudness_in.process(inside, &mut self.levels)?;
+        let f0_frames = &self.f0_frames[..count * F0_WIDTH];
+        self.prosody
+            .process(f0_frames, &mut self.shaped[self.f0_wait..])?;
+        if let Some(f0) = f0_frames.chunks_exact(F0_WIDTH).last() {
+            let voiced = f0[2] > 0.5;
+            self.status.input_db = self.levels[count - 1];
+            self.status.speech = self.vad_frames[count * VAD_WIDTH - 1] > 0.5;
+            self.status.f0_in_hz = voiced.then_some(f0[0]);
+            self.status.f0_out_hz = voiced.then_some(self.shaped[self.f0_wait + count - 1]);
+        }
+        Ok(count)
+    }
+
+    /// Envelopes of the first `count` log-mel frames; of silence where there was digital silence,
+    /// and from the first failure of the converter on.
+    fn convert(&mut self, count: usize, convert: &mut impl FnMut(&[f32], &mut [f32]) -> bool) {
+        let mel = &self.mel[..count * BANDS];
+        let envelopes = &mut self.envelopes[..count * ENVELOPES];
+        if !self.status.failed {
+            let could = convert(mel, envelopes);
+            self.status.failed = !could || envelopes.iter().any(|x| !x.is_finite());
+        }
+        for (mel, envelope) in mel
+            .chunks_exact(BANDS)
+            .zip(envelopes.chunks_exact_mut(ENVELOPES))
+        {
+            let quiet = mel.iter().all(|band| *band < SILENT_MEL);
+            self.quiet = if quiet {
+                (self.quiet + 1).min(self.stretch)
+            } else {
+                0
+            };
+            if self.status.failed || self.quiet == self.stretch {
+                envelope.fill(SILENT);
+            }
+        }
+    }
+
+    fn synthesise(&mut self, count: usize) -> Result<(), DspError> {
+        let frames = &mut self.frames[..count * Vocoder::WIDTH];
+        for ((frame, f0), envelope) in frames
+            .chunks_exact_mut(Vocoder::WIDTH)
+            .zip(&self.shaped)
+            .zip(self.envelopes.chunks_exact(ENVELOPES))
+        {
+            frame[0] = *f0;
+            frame[1..].copy_from_slice(envelope);
+        }
+        self.shaped.copy_within(count..count + self.f0_wait, 0);
+        let room = &mut self.waiting[self.waiting_len..];
+        self.waiting_len += self.vocoder.process(frames, room)?;
+        Ok(())
+    }
+}
+
+/// The whole path with the network in it, as one stage.
+///
+/// # Streaming
+/// As [`Path`]; latency as it states.
+#[derive(Clone)]
+pub struct Chain {
+    path: Path,
+    network: Network,
+}
+
+impl Chain {
+    /// Any number of chains may share the weights of one network.
+    pub fn new(path: Path, network: Network) -> Self {
+        Self { path, network }
+    }
+
+    /// What the newest hop was like.
+    pub fn status(&self) -> PathStatus {
+        self.path.status()
+    }
+
+    /// Steers to other targets, over 200 ms from the next hop on.
+    ///
+    /// # Errors
+    /// `out_of_range`; the old targets stay.
+    pub fn set_targets(&mut self, targets: ProsodyTargets) -> Result<(), DspError> {
+        self.path.set_targets(targets)
+    }
+}
+
+impl Stage for Chain {
+    fn rates(&self) -> Rates {
+        let rate = self.path.sample_rate();
+        Rates {
+            input: rate,
+            output: rate,
+        }
+    }
+
+    fn latency(&self) -> usize {
+        self.path.latency()
+    }
+
+    fn output_len(&self, input_len: usize) -> usize {
+        input_len
+    }
+
+    fn process(&mut self, input: &[f32], output: &mut [f32]) -> Result<usize, DspError> {
+        let network = &mut self.network;
+        self.path
+            .process(input, output, |mel, out| network.process(mel, out).is_ok())
+    }
+
+    fn flush(&mut self, output: &mut [f32]) -> Result<usize, DspError> {
+        const ZEROS: [f32; HOP] = [0.0; HOP];
+        let due = self.latency();
+        check_room(due, output.len())?;
+        for out in output[..due].chunks_mut(HOP) {
+            self.process(&ZEROS[..out.len()], out)?;
+        }
+        self.reset();
+        Ok(due)
+    }
+
+    fn reset(&mut self) {
+        self.path.reset();
+        self.network.reset();
+    }
+}
