@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::{check_room, DspError};
+use crate::math::curve::gelu;
 use crate::math::matrix::Linear;
 
 /// Bands of a log-mel frame, and of each of the two envelopes.
@@ -62,7 +63,7 @@ pub struct Network {
     position: usize,
     /// Between layers, a row for each frame.
     x: Vec<f32>,
-    /// What goes into a product, and what comes out of it.
+    /// What goes into a product, and what comes out of it, a row for each frame.
     entering: Vec<f32>,
     leaving: Vec<f32>,
 }
@@ -115,8 +116,8 @@ impl Network {
             rings: dilations.iter().map(|d| vec![0.0; d * channels]).collect(),
             position: 0,
             x: vec![0.0; TOGETHER * channels],
-            entering: vec![0.0; widest],
-            leaving: vec![0.0; (*hidden).max(*channels).max(2 * BANDS)],
+            entering: vec![0.0; TOGETHER * widest],
+            leaving: vec![0.0; TOGETHER * hidden],
             weights: Arc::new(weights),
         };
         made.reset();
@@ -177,18 +178,23 @@ impl Network {
     fn enter(&mut self, count: usize) {
         let channels = self.weights.shape.channels;
         let span = self.weights.shape.input_frames * BANDS;
-        for (t, x) in self.x.chunks_exact_mut(channels).take(count).enumerate() {
+        let entering = &mut self.entering[..count * span];
+        for (t, row) in entering.chunks_exact_mut(span).enumerate() {
             let end = (self.past + t + 1) * BANDS;
-            self.weights.enter.apply(&self.heard[end - span..end], x);
+            row.copy_from_slice(&self.heard[end - span..end]);
         }
+        self.weights
+            .enter
+            .apply(entering, &mut self.x[..count * channels]);
     }
 
     fn layer(&mut self, index: usize, count: usize) {
         let (layer, channels) = (&self.weights.layers[index], self.weights.shape.channels);
         let dilation = self.weights.shape.dilations[index];
-        let hidden = &mut self.leaving[..self.weights.shape.hidden];
-        let both = &mut self.entering[..2 * channels];
-        for (t, x) in self.x.chunks_exact_mut(channels).take(count).enumerate() {
+        let x = &mut self.x[..count * channels];
+        let both = &mut self.entering[..count * 2 * channels];
+        let rows = x.chunks_exact(channels);
+        for (t, (x, both)) in rows.zip(both.chunks_exact_mut(2 * channels)).enumerate() {
             // The slot of the oldest is the one that this frame takes.
             let slot = (self.position + t) % dilation * channels;
             let kept = &mut self.rings[index][slot..slot + channels];
@@ -196,19 +202,22 @@ impl Network {
             earlier.copy_from_slice(kept);
             norm(x, &layer.gain, now);
             kept.copy_from_slice(now);
-            layer.up.apply(both, hidden);
-            hidden.iter_mut().for_each(|h| *h = gelu(*h));
-            layer.down.add(hidden, x);
         }
+        let hidden = &mut self.leaving[..count * self.weights.shape.hidden];
+        layer.up.apply(both, hidden);
+        gelu(hidden);
+        layer.down.add(hidden, x);
     }
 
     fn answer(&mut self, count: usize, out: &mut [f32]) {
         let channels = self.weights.shape.channels;
-        let rows = self.x.chunks_exact(channels).take(count);
-        for (t, (x, out)) in rows.zip(out.chunks_exact_mut(Self::WIDTH_OUT)).enumerate() {
-            let normed = &mut self.entering[..channels];
+        let normed = &mut self.entering[..count * channels];
+        let rows = self.x.chunks_exact(channels);
+        for (x, normed) in rows.zip(normed.chunks_exact_mut(channels)) {
             norm(x, &self.weights.gain, normed);
-            self.weights.head.apply(normed, out);
+        }
+        self.weights.head.apply(normed, out);
+        for (t, out) in out.chunks_exact_mut(Self::WIDTH_OUT).enumerate() {
             let end = (self.past + t + 1 - self.weights.shape.late) * BANDS;
             let (older, newer) = self.heard[end - BANDS..end + BANDS].split_at(BANDS);
             let loudest = newer
@@ -307,10 +316,4 @@ fn norm(x: &[f32], gain: &[f32], out: &mut [f32]) {
     for ((y, x), gain) in out.iter_mut().zip(x).zip(gain) {
         *y = x * scale * gain;
     }
-}
-
-/// `x * (1 + tanh(u)) / 2` with `u = sqrt(2 / pi) * (x + 0.044715 x^3)` (Hendrycks & Gimpel 2016).
-fn gelu(x: f32) -> f32 {
-    let u = 0.797_884_6 * (x + 0.044_715 * x * x * x);
-    x / (1.0 + (-2.0 * u).exp())
 }

@@ -56,6 +56,55 @@ fn a_product_is_that_of_the_plain_sum_for_every_size() {
     }
 }
 
+#[test]
+fn several_vectors_at_once_give_the_numbers_that_each_gives_alone() {
+    let (rows, columns) = (70, 33);
+    for half in [false, true] {
+        let mut weight = numbers(rows * columns, 5);
+        if half {
+            // As a half float holds them; very small ones too.
+            for (n, w) in weight.iter_mut().enumerate() {
+                let small = if n % 3 == 0 { -12 } else { 0 };
+                *w = (*w * 1024.0).round() * 2f32.powi(-10 + small);
+            }
+        }
+        let linear = Linear::new(&weight, &numbers(rows, 6));
+        for count in 0..=9 {
+            let x = numbers(count * columns, 7);
+            let mut together = vec![f32::NAN; count * rows];
+            linear.apply(&x, &mut together);
+            let mut alone = vec![f32::NAN; count * rows];
+            for (x, y) in x.chunks(columns).zip(alone.chunks_mut(rows)) {
+                linear.apply(x, y);
+            }
+            assert_eq!(together, alone);
+        }
+    }
+}
+
+#[test]
+fn weights_that_half_floats_hold_give_the_same_numbers_as_single_ones() {
+    let (rows, columns) = (40, 65);
+    let halves: Vec<f32> = numbers(rows * columns, 8)
+        .iter()
+        .enumerate()
+        // Down to the smallest half float, 2^-24.
+        .map(|(n, w)| (w * 1024.0).round() * 2f32.powi(-10 - (n % 15) as i32))
+        .collect();
+    let mut single = halves.clone();
+    // No half float holds this; the row that it is in is not looked at.
+    single[0] = 0.100_000_1;
+    let x = numbers(columns, 9);
+    let bias = vec![0.0; rows];
+    let product = |weight: &[f32]| {
+        let mut y = vec![f32::NAN; rows];
+        Linear::new(weight, &bias).apply(&x, &mut y);
+        y
+    };
+    assert_eq!(product(&halves)[1..], product(&single)[1..]);
+    assert_ne!(product(&halves)[0], product(&single)[0]);
+}
+
 fn shape() -> NetShape {
     NetShape {
         channels: 4,

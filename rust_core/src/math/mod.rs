@@ -1,6 +1,7 @@
 //! Tools without memory of a stream.
 
 /// Decibels.
+pub mod curve;
 pub mod db;
 /// Products with matrices.
 pub mod matrix;
