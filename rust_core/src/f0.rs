@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use pulp::{Arch, Simd, WithSimd};
 use realfft::num_complex::Complex;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 
 use crate::error::{check_room, DspError};
+use crate::math::dot::dot;
 use crate::stage::{Analyzer, HOP, RATE};
 
 /// Numbers in a frame.
@@ -221,11 +223,7 @@ impl Halver {
             return None;
         }
         let newest = &self.line[self.at..self.at + TAPS];
-        let low: f32 = newest
-            .iter()
-            .zip(self.taps.iter())
-            .map(|(a, b)| a * b)
-            .sum();
+        let low = dot(newest, &self.taps);
         let flat = low - self.low + MEAN_POLE * self.flat;
         self.low = low;
         // Denormals would slow everything behind them down.
@@ -329,17 +327,7 @@ impl Periodicity {
             sum += f64::from(v * v);
         }
         self.energy[SPAN] = sum;
-        let within = |from: usize| (self.energy[from + WINDOW] - self.energy[from]) as f32;
-        let whole = self.work[0] + 1e-12;
-        for lag in MIN_LAG - 1..=MAX_LAG {
-            let first = SPAN / 2 - (WINDOW + lag) / 2;
-            let energy = within(first) + within(first + lag);
-            let (a, b) = (&x[first..], &x[first + lag..]);
-            let plain = 2.0 * product(&a[..WINDOW], &b[..WINDOW]) / (energy + 1e-12);
-            let flat = self.work[lag] / (whole * self.overlap[lag]);
-            self.plain[lag] = plain;
-            self.likeness[lag] = plain + FLAT_SHARE * (flat - plain);
-        }
+        Arch::new().dispatch(Compare { of: self, x });
         sum as f32 / SPAN as f32
     }
 
@@ -410,15 +398,30 @@ impl Periodicity {
     }
 }
 
-/// Sum of products of two stretches of a multiple of eight samples, in eight running sums.
-fn product(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0f32; 8];
-    for (x, y) in a.chunks_exact(8).zip(b.chunks_exact(8)) {
-        for i in 0..8 {
-            sums[i] += x[i] * y[i];
+/// Fills `plain` and `likeness`, compiled for the processor at hand.
+struct Compare<'a> {
+    of: &'a mut Periodicity,
+    x: &'a [f32],
+}
+
+impl WithSimd for Compare<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { of, x } = self;
+        let within = |from: usize| (of.energy[from + WINDOW] - of.energy[from]) as f32;
+        let whole = of.work[0] + 1e-12;
+        for lag in MIN_LAG - 1..=MAX_LAG {
+            let first = SPAN / 2 - (WINDOW + lag) / 2;
+            let energy = within(first) + within(first + lag);
+            let (a, b) = (&x[first..][..WINDOW], &x[first + lag..][..WINDOW]);
+            let plain = 2.0 * dot(a, b) / (energy + 1e-12);
+            let flat = of.work[lag] / (whole * of.overlap[lag]);
+            of.plain[lag] = plain;
+            of.likeness[lag] = plain + FLAT_SHARE * (flat - plain);
         }
     }
-    sums.iter().sum()
 }
 
 /// Where between its neighbours, and how high, the parabola through a peak at `at` has its top.

@@ -102,6 +102,8 @@ pub struct Limiter {
     wanted: [f32; SEEN],
     held: [f32; SEEN],
     last_held: f32,
+    /// Samples on end that wanted no reduction while none was held; `SEEN` of them, and all is rest.
+    calm: usize,
     /// Where the newest of each ring goes; the next one after it is the oldest.
     position: usize,
 }
@@ -124,6 +126,7 @@ impl Limiter {
             wanted: [0.0; SEEN],
             held: [0.0; SEEN],
             last_held: 0.0,
+            calm: SEEN,
             position: 0,
         })
     }
@@ -132,11 +135,21 @@ impl Limiter {
         let newest = self.position;
         let oldest = (newest + 1) % SEEN;
         self.signal[newest] = x;
+        if self.calm >= SEEN && x.abs() <= self.ceiling {
+            // Every reduction, wanted and held, is zero already.
+            self.position = oldest;
+            return self.signal[oldest];
+        }
         self.wanted[newest] = 1.0 - self.ceiling / x.abs().max(self.ceiling);
         let needed = self.wanted.iter().fold(0.0f32, |a, &b| a.max(b));
         let falling = self.last_held * self.release;
         self.last_held = needed.max(if falling > AT_REST { falling } else { 0.0 });
         self.held[newest] = self.last_held;
+        self.calm = if self.last_held == 0.0 {
+            self.calm + 1
+        } else {
+            0
+        };
         self.position = oldest;
         // The clamp takes off what rounding leaves above the ceiling.
         let gain = 1.0 - self.smoothed(oldest);
@@ -188,6 +201,7 @@ impl Stage for Limiter {
             ring.fill(0.0);
         }
         self.last_held = 0.0;
+        self.calm = SEEN;
         self.position = 0;
     }
 }

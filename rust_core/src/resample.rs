@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use pulp::{Arch, Simd, WithSimd};
+
 use crate::error::{check_range, check_room, DspError};
+use crate::math::dot::dot;
 use crate::math::sample::{tame, LOUDEST};
 use crate::math::window::{kaiser, kaiser_beta};
 use crate::stage::{Rates, Stage};
@@ -84,25 +87,54 @@ impl Resampler {
     /// Consumes `input` until it ends or an output is due for which there is no room; returns how
     /// many samples were written.
     fn advance(&mut self, input: impl Iterator<Item = f32>, output: &mut [f32]) -> usize {
-        let mut written = 0;
+        let Self { up, down, .. } = *self;
         let Some(filter) = &mut self.filter else {
+            let mut written = 0;
             for (y, x) in output.iter_mut().zip(input) {
                 *y = tame(x);
                 written += 1;
             }
             return written;
         };
-        for x in input {
-            filter.push(tame(x));
-            while self.ahead < self.up {
-                let Some(y) = output.get_mut(written) else {
+        let arch = filter.arch;
+        arch.dispatch(Advance {
+            filter,
+            ahead: &mut self.ahead,
+            up,
+            down,
+            input,
+            output,
+        })
+    }
+}
+
+/// What `advance` does, compiled for the processor at hand.
+struct Advance<'a, I> {
+    filter: &'a mut Filter,
+    ahead: &'a mut usize,
+    up: usize,
+    down: usize,
+    input: I,
+    output: &'a mut [f32],
+}
+
+impl<I: Iterator<Item = f32>> WithSimd for Advance<'_, I> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> usize {
+        let mut written = 0;
+        for x in self.input {
+            self.filter.push(tame(x));
+            while *self.ahead < self.up {
+                let Some(y) = self.output.get_mut(written) else {
                     return written;
                 };
-                *y = filter.at(self.ahead);
+                *y = self.filter.at(*self.ahead);
                 written += 1;
-                self.ahead += self.down;
+                *self.ahead += self.down;
             }
-            self.ahead -= self.up;
+            *self.ahead -= self.up;
         }
         written
     }
@@ -161,6 +193,7 @@ struct Filter {
     history: Vec<f32>,
     span: usize,
     oldest: usize,
+    arch: Arch,
 }
 
 impl Filter {
@@ -182,9 +215,11 @@ impl Filter {
             history: vec![0.0; 2 * span],
             span,
             oldest: 0,
+            arch: Arch::new(),
         }
     }
 
+    #[inline(always)]
     fn push(&mut self, x: f32) {
         self.history[self.oldest] = x;
         self.history[self.oldest + self.span] = x;
@@ -192,6 +227,7 @@ impl Filter {
     }
 
     /// The output which is due `ahead` (in samples times `up`) after the newest input.
+    #[inline(always)]
     fn at(&self, ahead: usize) -> f32 {
         // The middle lies `ahead - rest` after the sample `behind` the newest one; where that is
         // negative, it lies after the sample before.
@@ -232,26 +268,6 @@ fn sinc(x: f64) -> f64 {
     } else {
         angle.sin() / angle
     }
-}
-
-/// Sum of products in eight lanes, which the compiler turns into vector instructions; the order of
-/// the sum never depends on how the stream is cut.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    const LANES: usize = 8;
-    let mut lanes = [0.0f32; LANES];
-    let (a_lanes, b_lanes) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let rest: f32 = a_lanes
-        .remainder()
-        .iter()
-        .zip(b_lanes.remainder())
-        .map(|(x, y)| x * y)
-        .sum();
-    for (x, y) in a_lanes.zip(b_lanes) {
-        for ((lane, x), y) in lanes.iter_mut().zip(x).zip(y) {
-            *lane += x * y;
-        }
-    }
-    lanes.iter().sum::<f32>() + rest
 }
 
 fn check_rate(what: &'static str, rate: u32) -> Result<(), DspError> {

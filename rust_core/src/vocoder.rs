@@ -6,6 +6,7 @@ use realfft::num_complex::Complex;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 
 use crate::error::{check_room, DspError};
+use crate::math::curve::exp_complex;
 use crate::math::mel::{band_edges_hz, BANDS};
 use crate::stage::{HOP, RATE};
 
@@ -204,9 +205,7 @@ impl Vocoder {
         let _ =
             self.forward
                 .process_with_scratch(&mut self.time, &mut self.next, &mut self.scratch);
-        for bin in &mut self.next {
-            *bin = Complex::from_polar(bin.re.exp(), bin.im);
-        }
+        exp_complex(&mut self.next);
     }
 
     /// Adds the pulses of this hop, which ends at `f0`, through the harmonic filters.

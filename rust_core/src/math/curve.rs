@@ -1,8 +1,9 @@
 //! Functions of many numbers at once, in operations that every processor has and rounds alike.
 
-use core::f32::consts::LOG2_E;
+use core::f32::consts::{FRAC_2_PI, LOG2_E};
 
 use pulp::{Arch, Simd, WithSimd};
+use realfft::num_complex::Complex;
 
 /// Adding this leaves whole numbers in the lowest bits.
 const WHOLE: f32 = 12_582_912.0;
@@ -12,6 +13,10 @@ const MOST: f32 = 88.0;
 /// ln 2 is this and the rest; times a whole number this is exact.
 const LN_2_HIGH: f32 = 0.693_359_4;
 const LN_2_LOW: f32 = -2.121_944_4e-4;
+/// A quarter turn is these three; times a whole number of up to ten thousand the first two are exact.
+const QUARTER_HIGH: f32 = 1.570_312_5;
+const QUARTER_MIDDLE: f32 = 4.837_513e-4;
+const QUARTER_LOW: f32 = 7.549_79e-8;
 /// Taylor's series from the third power on; up to ln(2) / 2 what comes after is below 1e-8.
 const SERIES: [f32; 5] = [
     1.0 / 5040.0,
@@ -34,6 +39,47 @@ pub fn exp(x: f32) -> f32 {
     }
     let y = (series * r + 0.5) * (r * r) + r + 1.0;
     f32::from_bits(y.to_bits().wrapping_add(whole.to_bits() << 23))
+}
+
+/// Sine and cosine within 2e-7, for angles up to a few thousand turns.
+#[inline(always)]
+fn sin_cos(x: f32) -> (f32, f32) {
+    let whole = x * FRAC_2_PI + WHOLE;
+    let n = whole - WHOLE;
+    let quarter = whole.to_bits();
+    let r = x - n * QUARTER_HIGH - n * QUARTER_MIDDLE - n * QUARTER_LOW;
+    let s = r * r;
+    // Taylor's series; up to a quarter of pi what comes after is below 2e-8.
+    let sin = (((s / 362_880.0 - 1.0 / 5040.0) * s + 1.0 / 120.0) * s - 1.0 / 6.0) * s * r + r;
+    let cos = (((s / 40_320.0 - 1.0 / 720.0) * s + 1.0 / 24.0) * s - 0.5) * s + 1.0;
+    // Odd quarters change the two, and half of the quarters the sign.
+    let odd = (quarter & 1).wrapping_neg();
+    let (sin, cos) = (sin.to_bits(), cos.to_bits());
+    let one = (sin & !odd) | (cos & odd);
+    let other = (cos & !odd) | (sin & odd);
+    let sign = |turned: u32| (turned & 2) << 30;
+    (
+        f32::from_bits(one ^ sign(quarter)),
+        f32::from_bits(other ^ sign(quarter.wrapping_add(1))),
+    )
+}
+
+/// Each `z` to `e^z`; angles up to a few thousand turns.
+pub fn exp_complex(z: &mut [Complex<f32>]) {
+    struct Exp<'a>(&'a mut [Complex<f32>]);
+    impl WithSimd for Exp<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _: S) {
+            for z in self.0 {
+                let size = exp(z.re);
+                let (sin, cos) = sin_cos(z.im);
+                *z = Complex::new(size * cos, size * sin);
+            }
+        }
+    }
+    Arch::new().dispatch(Exp(z));
 }
 
 /// Each `x` to `x * (1 + tanh(u)) / 2` with `u = sqrt(2 / pi) * (x + 0.044715 x^3)` (Hendrycks &
@@ -68,6 +114,21 @@ mod tests {
         }
         assert_eq!(exp(0.0), 1.0);
         assert!((LN_2_HIGH + LN_2_LOW - core::f32::consts::LN_2).abs() < 1e-7);
+    }
+
+    #[test]
+    fn complex_exp_is_right_at_every_angle() {
+        let angles = (-4000..=4000).map(|k| k as f32 / 100.0);
+        for angle in angles.chain([1000.0, -5000.0, 0.0, -0.0]) {
+            let mut z = [Complex::new(0.0, angle), Complex::new(-3.0, angle)];
+            exp_complex(&mut z);
+            let (sin, cos) = f64::from(angle).sin_cos();
+            for (z, size) in z.iter().zip([1.0, (-3f64).exp()]) {
+                let off =
+                    (f64::from(z.re) - size * cos).abs() + (f64::from(z.im) - size * sin).abs();
+                assert!(off < 6e-7 * size, "{angle}: {off:e}");
+            }
+        }
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! Tools without memory of a stream.
 
-/// Decibels.
+/// Functions of many numbers at once.
 pub mod curve;
+/// Decibels.
 pub mod db;
+/// Sums of products.
+pub mod dot;
 /// Products with matrices.
 pub mod matrix;
 /// The mel scale and its bands.

@@ -4,6 +4,7 @@
 pub const LOUDEST: f32 = 1e30;
 
 /// The sample held within [`LOUDEST`]; one that is no number counts as silence.
+#[inline]
 pub fn tame(x: f32) -> f32 {
     if x.is_finite() {
         x.clamp(-LOUDEST, LOUDEST)
