@@ -169,7 +169,7 @@ impl Network {
         for layer in 0..self.rings.len() {
             self.layer(layer, count);
         }
-        self.answer(count, out);
+        self.answer(count, &mut out[..count * Self::WIDTH_OUT]);
         self.position += count;
         self.heard
             .copy_within(count * BANDS..(count + self.past) * BANDS, 0);

@@ -2,12 +2,16 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-/// Rows that lie side by side.
+/// Rows that lie side by side, and are summed so.
 const TILE: usize = 32;
-/// Vectors that are multiplied together, and the rows that then are summed side by side: as many
-/// sums as fit into registers.
-const TOGETHER: usize = 4;
-const ROWS_OF_MANY: usize = 16;
+/// From so many vectors on it pays to unpack weights first.
+const MANY: usize = 3;
+/// Vectors that unpacked weights are held for, and those of them that are multiplied together: as
+/// many sums as fit into registers.
+const CROWD: usize = 16;
+const TOGETHER: usize = 2;
+/// Columns that are unpacked at once: they stay in the nearest cache.
+const UNPACKED: usize = 64;
 /// Of a half float moved to a place in a single one: the bits of sign, exponent and fraction.
 const HALF_BITS: u32 = 0x8fff_e000;
 /// Its exponent then counts from another zero: the value is too small by this power of two.
@@ -69,39 +73,30 @@ impl Linear {
     }
 
     fn multiply(&self, x: &[f32], y: &mut [f32]) {
-        let (columns, rows) = (self.columns, self.bias.len());
-        let (some, others) = (TOGETHER * columns, TOGETHER * rows);
-        let whole = x.len() / some.max(1);
-        let (many, few) = x.split_at(whole * some);
-        let (y_many, y_few) = y.split_at_mut(whole * others);
-        for (x, y) in many.chunks_exact(some).zip(y_many.chunks_exact_mut(others)) {
-            self.product::<ROWS_OF_MANY, TOGETHER>(x, y);
-        }
-        for (x, y) in few.chunks_exact(columns).zip(y_few.chunks_exact_mut(rows)) {
-            self.product::<TILE, 1>(x, y);
+        match &self.tiles {
+            Tiles::Half(tiles, scale) => self.product(tiles, *scale, x, y),
+            Tiles::Single(tiles) => self.product(tiles, 1.0, x, y),
         }
     }
 
-    /// Of `N` vectors.
-    fn product<const ROWS: usize, const N: usize>(&self, x: &[f32], y: &mut [f32]) {
+    fn product<W: Weight>(&self, tiles: &[W], scale: f32, x: &[f32], y: &mut [f32]) {
         let (columns, rows) = (self.columns, self.bias.len());
-        match &self.tiles {
-            Tiles::Half(tiles, scale) => self.arch.dispatch(Product::<_, ROWS, N> {
-                tiles,
-                scale: *scale,
-                x,
-                y,
-                columns,
-                rows,
-            }),
-            Tiles::Single(tiles) => self.arch.dispatch(Product::<_, ROWS, N> {
-                tiles,
-                scale: 1.0,
-                x,
-                y,
-                columns,
-                rows,
-            }),
+        let weights = Weights {
+            tiles,
+            scale,
+            columns,
+            rows,
+        };
+        let crowds = x.chunks(CROWD * columns.max(1));
+        for (x, y) in crowds.zip(y.chunks_mut(CROWD * rows)) {
+            if x.len() >= MANY * columns {
+                self.arch.dispatch(ProductOfMany { weights, x, y });
+            } else {
+                let each = x.chunks_exact(columns.max(1));
+                for (x, y) in each.zip(y.chunks_exact_mut(rows)) {
+                    self.arch.dispatch(Product { weights, x, y });
+                }
+            }
         }
     }
 }
@@ -167,69 +162,197 @@ impl Weight for i16 {
     }
 }
 
-/// Products of `N` vectors, `ROWS` rows at a time, for the processor at hand. A closure would not
-/// do: it is called, not inlined, and so compiled for the plainest processor.
-struct Product<'a, W, const ROWS: usize, const N: usize> {
+/// A matrix as products see it.
+struct Weights<'a, W> {
     tiles: &'a [W],
+    /// Of each weight.
     scale: f32,
-    x: &'a [f32],
-    y: &'a mut [f32],
     columns: usize,
     rows: usize,
 }
 
-impl<W: Weight, const ROWS: usize, const N: usize> WithSimd for Product<'_, W, ROWS, N> {
+impl<W> Clone for Weights<'_, W> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<W> Copy for Weights<'_, W> {}
+
+impl<'a, W> Weights<'a, W> {
+    /// Each tile, and the rows that it holds.
+    fn tiles(self) -> impl Iterator<Item = (&'a [W], core::ops::Range<usize>)> {
+        let starts = (0..self.rows).step_by(TILE);
+        let tiles = self.tiles.chunks_exact((TILE * self.columns).max(1));
+        tiles
+            .zip(starts)
+            .map(move |(tile, start)| (tile, start..(start + TILE).min(self.rows)))
+    }
+}
+
+/// Adds the product of one vector, for the processor at hand. A closure would not do: it is called,
+/// not inlined, and so compiled for the plainest processor.
+struct Product<'a, W> {
+    weights: Weights<'a, W>,
+    x: &'a [f32],
+    y: &'a mut [f32],
+}
+
+impl<W: Weight> WithSimd for Product<'_, W> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let Self { columns, rows, .. } = self;
-        let mut vectors = self.x.chunks_exact(columns.max(1));
-        let x: [&[f32]; N] = core::array::from_fn(|_| vectors.next().unwrap_or_default());
-        let tiles = self.tiles.chunks_exact((TILE * columns).max(1));
-        for (index, tile) in tiles.enumerate() {
-            for first in (0..TILE).step_by(ROWS) {
-                let from = index * TILE + first;
-                let to = (from + ROWS).min(rows);
-                let sums = sums::<W, ROWS, N>(tile, first, x, self.scale);
-                for (sums, y) in sums.iter().zip(self.y.chunks_exact_mut(rows)) {
-                    let y = y.get_mut(from..to).unwrap_or_default();
-                    for (y, sum) in y.iter_mut().zip(sums) {
-                        *y += sum;
-                    }
+        for (tile, rows) in self.weights.tiles() {
+            let mut sums = [0.0f32; TILE];
+            for (weights, x) in tile.chunks_exact(TILE).zip(self.x) {
+                let x = x * self.weights.scale;
+                for (sum, weight) in sums.iter_mut().zip(weights) {
+                    *sum += weight.value() * x;
+                }
+            }
+            for (y, sum) in self.y[rows].iter_mut().zip(sums) {
+                *y += sum;
+            }
+        }
+    }
+}
+
+/// Adds the products of [`CROWD`] vectors at most, each the same to the last bit as [`Product`]'s:
+/// what is scaled, weight or vector, is so by a power of two.
+struct ProductOfMany<'a, W> {
+    weights: Weights<'a, W>,
+    x: &'a [f32],
+    y: &'a mut [f32],
+}
+
+impl<W: Weight> WithSimd for ProductOfMany<'_, W> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        // Registers that a tile's row of weights fills.
+        match S::F32_LANES {
+            16 => self.run::<S, 2>(simd),
+            8 => self.run::<S, 4>(simd),
+            4 => self.run::<S, 8>(simd),
+            _ => self.run::<S, TILE>(simd),
+        }
+    }
+}
+
+impl<W: Weight> ProductOfMany<'_, W> {
+    #[inline(always)]
+    fn run<S: Simd, const WIDE: usize>(self, simd: S) {
+        let Weights { columns, rows, .. } = self.weights;
+        let count = self.y.len() / rows;
+        let mut values = [0.0f32; UNPACKED * TILE];
+        for (tile, here) in self.weights.tiles() {
+            let mut sums = [[0.0f32; TILE]; CROWD];
+            let sums = &mut sums[..count];
+            for (block, weights) in tile.chunks(UNPACKED * TILE).enumerate() {
+                let values = &mut values[..weights.len()];
+                for (value, weight) in values.iter_mut().zip(weights) {
+                    *value = weight.value() * self.weights.scale;
+                }
+                let (first, len) = (block * UNPACKED, weights.len() / TILE);
+                let x = |n: usize| &self.x[n * columns + first..][..len];
+                let mut n = 0;
+                while n + TOGETHER <= count {
+                    let some = core::array::from_fn(|k| x(n + k));
+                    some_sums::<S, WIDE, TOGETHER>(simd, values, some, &mut sums[n..]);
+                    n += TOGETHER;
+                }
+                if n < count {
+                    some_sums::<S, WIDE, 1>(simd, values, [x(n)], &mut sums[n..]);
+                }
+            }
+            for (y, sums) in self.y.chunks_exact_mut(rows).zip(sums) {
+                for (y, sum) in y[here.clone()].iter_mut().zip(sums) {
+                    *y += *sum;
                 }
             }
         }
     }
 }
 
-/// Of the rows from `first` on of one tile.
+/// Goes on with the sums of `N` vectors over the columns of `values`.
 #[inline(always)]
-fn sums<W: Weight, const ROWS: usize, const N: usize>(
-    tile: &[W],
-    first: usize,
+#[allow(clippy::needless_range_loop)] // indices become registers; iterators over them do not
+fn some_sums<S: Simd, const WIDE: usize, const N: usize>(
+    simd: S,
+    values: &[f32],
     x: [&[f32]; N],
-    scale: f32,
-) -> [[f32; ROWS]; N] {
-    let mut sums = [[0.0f32; ROWS]; N];
-    for (column, weights) in tile.chunks_exact(TILE).enumerate() {
-        let mut values = [0.0f32; ROWS];
-        for (value, weight) in values.iter_mut().zip(&weights[first..first + ROWS]) {
-            *value = weight.value();
-        }
-        for (sums, x) in sums.iter_mut().zip(x) {
-            let x = x[column] * scale;
-            for (sum, value) in sums.iter_mut().zip(&values) {
-                *sum += value * x;
+    sums: &mut [[f32; TILE]],
+) {
+    let mut held = [[simd.splat_f32s(0.0); WIDE]; N];
+    for n in 0..N {
+        held[n].copy_from_slice(S::as_simd_f32s(&sums[n]).0);
+    }
+    for (column, values) in values.chunks_exact(TILE).enumerate() {
+        let values = S::as_simd_f32s(values).0;
+        for n in 0..N {
+            let x = simd.splat_f32s(x[n][column]);
+            for wide in 0..WIDE {
+                let more = simd.mul_f32s(values[wide], x);
+                held[n][wide] = simd.add_f32s(held[n][wide], more);
             }
         }
     }
-    sums
+    for n in 0..N {
+        S::as_mut_simd_f32s(&mut sums[n])
+            .0
+            .copy_from_slice(&held[n]);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The product by the plainest registers, which some processors have alone.
+    fn plain(linear: &Linear, x: &[f32]) -> Vec<f32> {
+        let Tiles::Half(tiles, scale) = &linear.tiles else {
+            unreachable!("made of half floats")
+        };
+        let weights = Weights {
+            tiles: tiles.as_slice(),
+            scale: *scale,
+            columns: linear.columns,
+            rows: linear.bias.len(),
+        };
+        let mut y = vec![0.0; x.len() / linear.columns * linear.bias.len()];
+        ProductOfMany {
+            weights,
+            x,
+            y: &mut y,
+        }
+        .with_simd(pulp::Scalar);
+        let mut alone = vec![0.0; y.len()];
+        let each = x.chunks(linear.columns);
+        for (x, y) in each.zip(alone.chunks_mut(linear.bias.len())) {
+            Product { weights, x, y }.with_simd(pulp::Scalar);
+        }
+        assert_eq!(y, alone);
+        y
+    }
+
+    #[test]
+    fn every_processor_gives_the_same_numbers() {
+        let number = |n: usize| ((n * 7919 % 2003) as f32 - 1001.0) / 1024.0;
+        for (rows, columns) in [(1, 1), (33, 70), (64, 130), (160, 65)] {
+            let weight: Vec<f32> = (0..rows * columns).map(number).collect();
+            let linear = Linear::new(&weight, &vec![0.0; rows]);
+            for count in [1, 2, 3, 5, CROWD, CROWD + 4] {
+                let x: Vec<f32> = (0..count * columns).map(|n| number(n + 5) * 1.37).collect();
+                let mut y = vec![f32::NAN; count * rows];
+                linear.apply(&x, &mut y);
+                let crowds = x.chunks(CROWD * columns);
+                let expected: Vec<f32> = crowds.flat_map(|x| plain(&linear, x)).collect();
+                assert_eq!(y, expected);
+            }
+        }
+    }
 
     #[test]
     fn half_floats_are_kept_as_such_and_nothing_else_is() {
