@@ -6,6 +6,7 @@ import importlib
 BENCHES = {
     "quality": "words, likeness, cleanness and melody of real and synthetic speech converted",
     "speed": "time per block and share of a core of one live stream",
+    "streams": "how many live streams one thread carries, in a batch and one by one",
     "latency": "how late the output is, measured against stated",
     "monitor": "a live session on a real sound server: faults, latency, clicks, processor",
 }

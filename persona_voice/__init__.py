@@ -21,7 +21,8 @@ from persona_voice.errors import (
 )
 
 if TYPE_CHECKING:
-    from persona_voice.build import convert, open_stream, say
+    from persona_voice.build import convert, open_batch, open_stream, say
+    from persona_voice.path.batch import VoiceBatch
     from persona_voice.path.stream import StreamStatus, VoiceStream
     from persona_voice.persona.persona import Persona, load_persona, persona_names
 
@@ -35,10 +36,12 @@ __all__ = [
     "SourceError",
     "StreamError",
     "StreamStatus",
+    "VoiceBatch",
     "VoiceStream",
     "WeightsError",
     "convert",
     "load_persona",
+    "open_batch",
     "open_stream",
     "persona_names",
     "say",
@@ -47,9 +50,11 @@ __all__ = [
 _WHERE = {
     "Persona": "persona.persona",
     "StreamStatus": "path.stream",
+    "VoiceBatch": "path.batch",
     "VoiceStream": "path.stream",
     "convert": "build",
     "load_persona": "persona.persona",
+    "open_batch": "build",
     "open_stream": "build",
     "persona_names": "persona.persona",
     "say": "build",

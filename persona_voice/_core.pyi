@@ -12,6 +12,8 @@ import numpy.typing as npt
 
 Samples = npt.NDArray[np.float32]
 Frames = npt.NDArray[np.float32]
+# Levels in and out in dBFS, speech, F0 in and out in Hz, samples not finite, failed.
+Status = tuple[float, float, bool, float | None, float | None, int, bool]
 
 build_profile: str
 RATE: int
@@ -95,8 +97,21 @@ class Path:
     @property
     def latency(self) -> int: ...
     @property
-    def status(self) -> tuple[float, float, bool, float | None, float | None, int, bool]:
-        """Levels in and out in dBFS, speech, F0 in and out in Hz, samples not finite, failed."""
+    def status(self) -> Status: ...
+
+class Batch:
+    """Streams of one sample rate stepped together, each as it would sound alone."""
+
+    def __init__(self, network: Network, /, *, sample_rate: int, slots: int) -> None: ...
+    def join(self, path: Path, /) -> int:
+        """A stream that begins as ``path`` is, which must be new; its slot."""
+    def leave(self, slot: int, /) -> None: ...
+    def process(self, blocks: Frames, /) -> Frames:
+        """Blocks ``[slots, samples]`` to as many; rows that nobody has joined come back as zeros."""
+    def set_targets(self, slot: int, register_hz: float, range: float) -> None: ...
+    def status(self, slot: int, /) -> Status: ...
+    def clone(self) -> Batch: ...
+    slots: int
 
 class Resampler:
     """Any rate to any rate, 8 to 192 kHz, by a linear-phase filter; equal rates pass unchanged.

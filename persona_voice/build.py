@@ -12,6 +12,7 @@ from persona_voice.audio.files import SoundReader, SoundWriter
 from persona_voice.converter import MODES, Converter
 from persona_voice.errors import SettingError, StreamError, WeightsError
 from persona_voice.model.native_converter import load_converter
+from persona_voice.path.batch import VoiceBatch
 from persona_voice.path.offline import convert_array, converted
 from persona_voice.path.speaking import spoken
 from persona_voice.path.stream import VoiceStream
@@ -62,19 +63,51 @@ def open_stream(
         ``unknown_mode``, ``unknown_engine``, ``out_of_range``.
     PersonaFileError, WeightsError
     """
-    if mode not in MODES:
-        raise SettingError(
-            f"mode must be one of {', '.join(MODES)}, got {mode!r}", code="unknown_mode"
-        )
+    persona, file = _named(persona, mode, weights)
     if engine not in ENGINES:
         raise SettingError(
             f"engine must be one of {', '.join(ENGINES)}, got {engine!r}", code="unknown_engine"
         )
-    if isinstance(persona, str):
-        persona = load_persona(persona)
-    file = weights or weights_folder() / persona.weights
     converter = _torch_converter(file, mode) if engine == "torch" else load_converter(file, mode)
     return VoiceStream(converter, persona, sample_rate)
+
+
+def open_batch(
+    slots: int,
+    persona: Persona | str = "samantha",
+    sample_rate: int = 48_000,
+    mode: str = "live",
+    *,
+    weights: Path | None = None,
+) -> VoiceBatch:
+    """Room for many streams of one persona that are stepped together, by one thread.
+
+    Parameters
+    ----------
+    slots : int
+        Streams at once, 1 to 4,096.
+    persona, sample_rate, mode, weights
+        As of `open_stream`, for all streams.
+
+    Raises
+    ------
+    SettingError
+        ``unknown_mode``, ``out_of_range``.
+    PersonaFileError, WeightsError
+    """
+    persona, file = _named(persona, mode, weights)
+    converter = load_converter(file, mode)
+    return VoiceBatch(converter.start(), converter.lookahead, persona, sample_rate, slots)
+
+
+def _named(persona: Persona | str, mode: str, weights: Path | None) -> tuple[Persona, Path]:
+    if mode not in MODES:
+        raise SettingError(
+            f"mode must be one of {', '.join(MODES)}, got {mode!r}", code="unknown_mode"
+        )
+    if isinstance(persona, str):
+        persona = load_persona(persona)
+    return persona, weights or weights_folder() / persona.weights
 
 
 def _torch_converter(file: Path, mode: str) -> Converter:

@@ -100,7 +100,14 @@ TEXTS = {
     ),
     "wrong_array": ("a block must be a float32 array of one dimension, got {}",),
 }
-CORE_CODES = {"out_of_range", "output_too_short", "wrong_shape", "wrong_array"}
+CORE_CODES = {
+    "batch_full",
+    "not_joined",
+    "out_of_range",
+    "output_too_short",
+    "wrong_array",
+    "wrong_shape",
+}
 
 
 def text_of(node: ast.expr) -> str:

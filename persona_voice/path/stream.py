@@ -38,6 +38,25 @@ class StreamStatus:
     faults: dict[str, int] = field(default_factory=dict)
 
 
+def new_path(persona: Persona, lookahead: int, sample_rate: int) -> _core.Path:
+    """The path of a persona's stream, around a converter of that look-ahead."""
+    return _core.Path(
+        sample_rate=sample_rate,
+        lookahead=lookahead,
+        register_hz=persona.register_hz,
+        range=persona.range,
+        seed=NOISE_SEED,
+    )
+
+
+def status_of(newest: "_core.Status") -> StreamStatus:
+    """What the core says of a path, in words."""
+    input_db, output_db, speech, f0_in_hz, f0_out_hz, non_finite, failed = newest
+    counts = {"non_finite": non_finite, "converter_failed": int(failed)}
+    faults = {name: count for name, count in counts.items() if count}
+    return StreamStatus(input_db, output_db, speech, f0_in_hz, f0_out_hz, faults)
+
+
 class VoiceStream:
     """One live stream of one persona. Not to be shared between threads; make one for each.
 
@@ -66,13 +85,7 @@ class VoiceStream:
         self.sample_rate = sample_rate
         self.persona = persona
         self._converter = converter
-        self._path = _core.Path(
-            sample_rate=sample_rate,
-            lookahead=converter.lookahead,
-            register_hz=persona.register_hz,
-            range=persona.range,
-            seed=NOISE_SEED,
-        )
+        self._path = new_path(persona, converter.lookahead, sample_rate)
         # Once: a part that is at work on another thread may not be asked.
         self._latency_samples = self._path.latency
         self._begin()
@@ -87,10 +100,7 @@ class VoiceStream:
 
     @property
     def status(self) -> StreamStatus:
-        input_db, output_db, speech, f0_in_hz, f0_out_hz, non_finite, failed = self._newest
-        counts = {"non_finite": non_finite, "converter_failed": int(failed)}
-        faults = {name: count for name, count in counts.items() if count}
-        return StreamStatus(input_db, output_db, speech, f0_in_hz, f0_out_hz, faults)
+        return status_of(self._newest)
 
     def process(self, block: Samples) -> Samples:
         """Converts a block, float32 ``[samples]``; as many samples come back.

@@ -95,7 +95,9 @@ pub struct Path {
     /// How many of the newest frames were digital silence, on end.
     quiet: usize,
     status: PathStatus,
-    /// Of a piece, in path order.
+    /// Of a piece, in path order; how many samples inside, and how many frames.
+    inside_len: usize,
+    count: usize,
     inside: Vec<f32>,
     mel: Vec<f32>,
     f0_frames: Vec<f32>,
@@ -158,6 +160,8 @@ impl Path {
             stretch: lookahead / HOP + 1,
             quiet: 0,
             status: NOTHING_YET,
+            inside_len: 0,
+            count: 0,
             inside: vec![0.0; PIECE],
             mel: vec![0.0; TOGETHER * BANDS],
             f0_frames: vec![0.0; TOGETHER * F0_WIDTH],
@@ -225,6 +229,7 @@ impl Path {
         mut convert: impl FnMut(&[f32], &mut [f32]) -> bool,
     ) -> Result<usize, DspError> {
         check_room(input.len(), output.len())?;
+        let output = &mut output[..input.len()];
         for (piece, out) in input
             .chunks(self.longest)
             .zip(output.chunks_mut(self.longest))
@@ -265,28 +270,48 @@ impl Path {
         output: &mut [f32],
         convert: &mut impl FnMut(&[f32], &mut [f32]) -> bool,
     ) -> Result<(), DspError> {
+        self.hear(input)?;
+        let failed = self.status.failed;
+        let (mel, envelopes) = self.exchange();
+        let could = failed || mel.is_empty() || convert(mel, envelopes);
+        self.speak(could, output)
+    }
+
+    /// The first half of a piece, of `longest` samples at most: up to the frames of its hops.
+    pub(crate) fn hear(&mut self, input: &[f32]) -> Result<(), DspError> {
         self.status.non_finite += input.iter().filter(|x| !x.is_finite()).count() as u64;
-        let len = self.resample_in.process(input, &mut self.inside)?;
-        let count = self.analyse(len)?;
-        if count > 0 {
-            self.convert(count, convert);
-            self.synthesise(count)?;
+        self.inside_len = self.resample_in.process(input, &mut self.inside)?;
+        self.count = self.analyse(self.inside_len)?;
+        Ok(())
+    }
+
+    /// The log-mel frames that were heard, and room for an answer to each.
+    pub(crate) fn exchange(&mut self) -> (&[f32], &mut [f32]) {
+        let envelopes = &mut self.envelopes[..self.count * ENVELOPES];
+        (&self.mel[..self.count * BANDS], envelopes)
+    }
+
+    /// The second half: from the envelopes, if the converter could, to as many samples as came in.
+    pub(crate) fn speak(&mut self, could: bool, output: &mut [f32]) -> Result<(), DspError> {
+        let len = self.inside_len;
+        if self.count > 0 {
+            self.believe(could);
+            self.synthesise()?;
         }
         self.limiter
             .process(&self.waiting[..len], &mut self.limited)?;
         self.waiting.copy_within(len..self.waiting_len, 0);
         self.waiting_len -= len;
-        let levels = self
-            .loudness_out
-            .process(&self.limited[..len], &mut self.levels)?;
+        let limited = &self.limited[..len];
+        let levels = self.loudness_out.process(limited, &mut self.levels)?;
         if let Some(newest) = self.levels[..levels].last() {
             self.status.output_db = *newest;
         }
         let room = &mut self.late[self.surplus..];
-        let ready = self.surplus + self.resample_out.process(&self.limited[..len], room)?;
-        output[..input.len()].copy_from_slice(&self.late[..input.len()]);
-        self.late.copy_within(input.len()..ready, 0);
-        self.surplus = ready - input.len();
+        let ready = self.surplus + self.resample_out.process(limited, room)?;
+        output.copy_from_slice(&self.late[..output.len()]);
+        self.late.copy_within(output.len()..ready, 0);
+        self.surplus = ready - output.len();
         Ok(())
     }
 
@@ -310,19 +335,13 @@ impl Path {
         Ok(count)
     }
 
-    /// Envelopes of the first `count` log-mel frames; of silence where there was digital silence,
-    /// and from the first failure of the converter on.
-    fn convert(&mut self, count: usize, convert: &mut impl FnMut(&[f32], &mut [f32]) -> bool) {
-        let mel = &self.mel[..count * BANDS];
-        let envelopes = &mut self.envelopes[..count * ENVELOPES];
-        if !self.status.failed {
-            let could = convert(mel, envelopes);
-            self.status.failed = !could || envelopes.iter().any(|x| !x.is_finite());
-        }
-        for (mel, envelope) in mel
-            .chunks_exact(BANDS)
-            .zip(envelopes.chunks_exact_mut(ENVELOPES))
-        {
+    /// Envelopes of silence where there was digital silence, and from the converter's first failure
+    /// on.
+    fn believe(&mut self, could: bool) {
+        let envelopes = &mut self.envelopes[..self.count * ENVELOPES];
+        self.status.failed |= !could || envelopes.iter().any(|x| !x.is_finite());
+        let frames = self.mel.chunks_exact(BANDS);
+        for (mel, envelope) in frames.zip(envelopes.chunks_exact_mut(ENVELOPES)) {
             let quiet = mel.iter().all(|band| *band < SILENT_MEL);
             self.quiet = if quiet {
                 (self.quiet + 1).min(self.stretch)
@@ -335,7 +354,8 @@ impl Path {
         }
     }
 
-    fn synthesise(&mut self, count: usize) -> Result<(), DspError> {
+    fn synthesise(&mut self) -> Result<(), DspError> {
+        let count = self.count;
         let frames = &mut self.frames[..count * Vocoder::WIDTH];
         for ((frame, f0), envelope) in frames
             .chunks_exact_mut(Vocoder::WIDTH)

@@ -32,6 +32,16 @@ pub enum DspError {
         /// The length given.
         got: usize,
     },
+    /// No slot of a batch is free.
+    BatchFull {
+        /// How many it has.
+        slots: usize,
+    },
+    /// Nobody has joined a batch in this slot.
+    NotJoined {
+        /// The slot that was asked for.
+        slot: usize,
+    },
 }
 
 impl DspError {
@@ -41,6 +51,8 @@ impl DspError {
             Self::OutOfRange { .. } => "out_of_range",
             Self::OutputTooShort { .. } => "output_too_short",
             Self::Shape { .. } => "wrong_shape",
+            Self::BatchFull { .. } => "batch_full",
+            Self::NotJoined { .. } => "not_joined",
         }
     }
 }
@@ -71,6 +83,12 @@ impl fmt::Display for DspError {
                     f,
                     "{what} must hold a multiple of {expected} values, got {got}"
                 )
+            }
+            Self::BatchFull { slots } => {
+                write!(f, "a stream needs a free slot, and all {slots} are taken")
+            }
+            Self::NotJoined { slot } => {
+                write!(f, "a slot must be joined first, got {slot}")
             }
         }
     }

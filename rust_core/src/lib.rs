@@ -14,8 +14,10 @@ pub mod resample;
 pub mod vad;
 pub mod vocoder;
 
+pub mod batch;
 pub mod chain;
 
+pub use batch::Batch;
 pub use chain::{Chain, Path, PathStatus};
 pub use error::DspError;
 pub use f0::F0Tracker;

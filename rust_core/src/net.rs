@@ -55,17 +55,43 @@ pub struct NetShape {
 #[derive(Clone)]
 pub struct Network {
     weights: Arc<Weights>,
-    /// Frames heard, scaled: those that are past, then the block at hand.
+    memory: Memory,
+    room: Room,
+}
+
+/// What one stream has heard, as far as the network still needs it.
+#[derive(Clone)]
+pub(crate) struct Memory {
+    /// Frames heard, scaled: those that are past, then those at hand.
     heard: Vec<f32>,
     past: usize,
     /// Of each layer, its `dilation` newest normed inputs, the oldest at `position % dilation`.
     rings: Vec<Vec<f32>>,
     position: usize,
+}
+
+/// Room to work in, for so many frames at once, of one stream or of several.
+#[derive(Clone)]
+pub(crate) struct Room {
     /// Between layers, a row for each frame.
     x: Vec<f32>,
-    /// What goes into a product, and what comes out of it, a row for each frame.
+    /// What goes into a product, and what comes out of it.
     entering: Vec<f32>,
     leaving: Vec<f32>,
+}
+
+/// One stream's share of a step.
+pub(crate) trait Turn {
+    /// Its memory, the new frames of 80, and room for exactly as many answers of 160.
+    fn parts(&mut self) -> (&mut Memory, &[f32], &mut [f32]);
+}
+
+struct Alone<'a>(&'a mut Memory, &'a [f32], &'a mut [f32]);
+
+impl Turn for Alone<'_> {
+    fn parts(&mut self) -> (&mut Memory, &[f32], &mut [f32]) {
+        (self.0, self.1, self.2)
+    }
 }
 
 struct Weights {
@@ -101,27 +127,11 @@ impl Network {
         tensor: impl Fn(&str) -> Option<&'a [f32]>,
     ) -> Result<Self, DspError> {
         let weights = Weights::new(shape, tensor)?;
-        let NetShape {
-            channels,
-            hidden,
-            input_frames,
-            dilations,
-            late,
-        } = &weights.shape;
-        let past = (input_frames - 1).max(*late);
-        let widest = (2 * channels).max(input_frames * BANDS);
-        let mut made = Self {
-            heard: vec![0.0; (past + TOGETHER) * BANDS],
-            past,
-            rings: dilations.iter().map(|d| vec![0.0; d * channels]).collect(),
-            position: 0,
-            x: vec![0.0; TOGETHER * channels],
-            entering: vec![0.0; TOGETHER * widest],
-            leaving: vec![0.0; TOGETHER * hidden],
+        Ok(Self {
+            memory: Memory::new(&weights.shape),
+            room: Room::new(&weights.shape, TOGETHER),
             weights: Arc::new(weights),
-        };
-        made.reset();
-        Ok(made)
+        })
     }
 
     /// Writes a frame of 160 log amplitudes (80 of harmonics, 80 of noise) for each log-mel frame
@@ -144,13 +154,49 @@ impl Network {
             .chunks(TOGETHER * BANDS)
             .zip(output.chunks_mut(TOGETHER * Self::WIDTH_OUT))
         {
-            self.some(some, out);
+            let out = &mut out[..some.len() * 2];
+            let turn = Alone(&mut self.memory, some, out);
+            self.weights.step(&mut self.room, &mut [turn]);
         }
         Ok(due)
     }
 
     /// Forgets the stream: as if it had heard digital silence for ever.
     pub fn reset(&mut self) {
+        self.memory.reset();
+    }
+
+    /// The memory of another stream, which has heard nothing.
+    pub(crate) fn memory(&self) -> Memory {
+        Memory::new(&self.weights.shape)
+    }
+
+    /// Room for so many frames at once.
+    pub(crate) fn room(&self, frames: usize) -> Room {
+        Room::new(&self.weights.shape, frames)
+    }
+
+    /// Steps streams together; their own frames, no more in all than there is room for.
+    pub(crate) fn step<T: Turn>(&self, room: &mut Room, turns: &mut [T]) {
+        self.weights.step(room, turns);
+    }
+}
+
+impl Memory {
+    fn new(shape: &NetShape) -> Self {
+        let past = (shape.input_frames - 1).max(shape.late);
+        let ring = |dilation: &usize| vec![0.0; dilation * shape.channels];
+        let mut made = Self {
+            heard: vec![0.0; (past + TOGETHER) * BANDS],
+            past,
+            rings: shape.dilations.iter().map(ring).collect(),
+            position: 0,
+        };
+        made.reset();
+        made
+    }
+
+    pub(crate) fn reset(&mut self) {
         self.heard.fill((SILENT_MEL - MEL_CENTRE) / MEL_SPREAD);
         for ring in &mut self.rings {
             ring.fill(0.0);
@@ -158,83 +204,118 @@ impl Network {
         self.position = 0;
     }
 
-    /// At most [`TOGETHER`] frames, layer by layer.
-    fn some(&mut self, frames: &[f32], out: &mut [f32]) {
-        let count = frames.len() / BANDS;
+    /// Takes frames in, and writes for each the `span` numbers that end with it.
+    fn hear(&mut self, frames: &[f32], span: usize, rows: &mut [f32]) {
         let new = &mut self.heard[self.past * BANDS..][..frames.len()];
         for (heard, mel) in new.iter_mut().zip(frames) {
             *heard = (believed(*mel) - MEL_CENTRE) / MEL_SPREAD;
         }
-        self.enter(count);
-        for layer in 0..self.rings.len() {
-            self.layer(layer, count);
+        for (t, row) in rows.chunks_exact_mut(span).enumerate() {
+            let end = (self.past + t + 1) * BANDS;
+            row.copy_from_slice(&self.heard[end - span..end]);
         }
-        self.answer(count, &mut out[..count * Self::WIDTH_OUT]);
+    }
+
+    /// Of one layer, for each row of `x`: itself normed, and what was so `dilation` frames before.
+    fn both(&mut self, layer: usize, gain: &[f32], x: &[f32], both: &mut [f32]) {
+        let (ring, channels) = (&mut self.rings[layer], gain.len());
+        let rows = both.chunks_exact_mut(2 * channels);
+        for (t, (x, both)) in x.chunks_exact(channels).zip(rows).enumerate() {
+            // The slot of the oldest is the one that this frame takes.
+            let slot = (self.position + t) * channels % ring.len();
+            let kept = &mut ring[slot..slot + channels];
+            let (now, earlier) = both.split_at_mut(channels);
+            earlier.copy_from_slice(kept);
+            norm(x, gain, now);
+            kept.copy_from_slice(now);
+        }
+    }
+
+    /// Log amplitude of the loudest band at the moment that frame `t` of these answers for.
+    fn loudest(&self, t: usize, late: usize) -> f32 {
+        let end = (self.past + t + 1 - late) * BANDS;
+        let (older, newer) = self.heard[end - BANDS..end + BANDS].split_at(BANDS);
+        let both = newer.iter().zip(older);
+        let loudest = both.fold(f32::MIN, |most, (newer, older)| {
+            most.max(NEWER_SHARE * newer + (1.0 - NEWER_SHARE) * older)
+        });
+        (loudest * MEL_SPREAD + MEL_CENTRE - LOG_POWER_OF_NOISE) / 2.0
+    }
+
+    fn forget_all_but_the_newest(&mut self, count: usize) {
         self.position += count;
         self.heard
             .copy_within(count * BANDS..(count + self.past) * BANDS, 0);
     }
+}
 
-    fn enter(&mut self, count: usize) {
-        let channels = self.weights.shape.channels;
-        let span = self.weights.shape.input_frames * BANDS;
-        let entering = &mut self.entering[..count * span];
-        for (t, row) in entering.chunks_exact_mut(span).enumerate() {
-            let end = (self.past + t + 1) * BANDS;
-            row.copy_from_slice(&self.heard[end - span..end]);
-        }
-        self.weights
-            .enter
-            .apply(entering, &mut self.x[..count * channels]);
-    }
-
-    fn layer(&mut self, index: usize, count: usize) {
-        let (layer, channels) = (&self.weights.layers[index], self.weights.shape.channels);
-        let dilation = self.weights.shape.dilations[index];
-        let x = &mut self.x[..count * channels];
-        let both = &mut self.entering[..count * 2 * channels];
-        let rows = x.chunks_exact(channels);
-        for (t, (x, both)) in rows.zip(both.chunks_exact_mut(2 * channels)).enumerate() {
-            // The slot of the oldest is the one that this frame takes.
-            let slot = (self.position + t) % dilation * channels;
-            let kept = &mut self.rings[index][slot..slot + channels];
-            let (now, earlier) = both.split_at_mut(channels);
-            earlier.copy_from_slice(kept);
-            norm(x, &layer.gain, now);
-            kept.copy_from_slice(now);
-        }
-        let hidden = &mut self.leaving[..count * self.weights.shape.hidden];
-        layer.up.apply(both, hidden);
-        gelu(hidden);
-        layer.down.add(hidden, x);
-    }
-
-    fn answer(&mut self, count: usize, out: &mut [f32]) {
-        let channels = self.weights.shape.channels;
-        let normed = &mut self.entering[..count * channels];
-        let rows = self.x.chunks_exact(channels);
-        for (x, normed) in rows.zip(normed.chunks_exact_mut(channels)) {
-            norm(x, &self.weights.gain, normed);
-        }
-        self.weights.head.apply(normed, out);
-        for (t, out) in out.chunks_exact_mut(Self::WIDTH_OUT).enumerate() {
-            let end = (self.past + t + 1 - self.weights.shape.late) * BANDS;
-            let (older, newer) = self.heard[end - BANDS..end + BANDS].split_at(BANDS);
-            let loudest = newer
-                .iter()
-                .zip(older)
-                .fold(f32::MIN, |most, (newer, older)| {
-                    most.max(NEWER_SHARE * newer + (1.0 - NEWER_SHARE) * older)
-                });
-            let level = (loudest * MEL_SPREAD + MEL_CENTRE - LOG_POWER_OF_NOISE) / 2.0;
-            for y in out {
-                *y = (*y + level).clamp(ENVELOPE_FLOOR, ENVELOPE_CEILING);
-            }
+impl Room {
+    fn new(shape: &NetShape, frames: usize) -> Self {
+        let channels = shape.channels;
+        let widest = (2 * channels).max(shape.input_frames * BANDS);
+        let leaving = shape.hidden.max(Network::WIDTH_OUT);
+        Self {
+            x: vec![0.0; frames * channels],
+            entering: vec![0.0; frames * widest],
+            leaving: vec![0.0; frames * leaving],
         }
     }
 }
 
 impl Weights {
+    /// The new frames of all streams, layer by layer: each weight is read once for all.
+    fn step<T: Turn>(&self, room: &mut Room, turns: &mut [T]) {
+        let channels = self.shape.channels;
+        let span = self.shape.input_frames * BANDS;
+        let mut rows = 0;
+        for turn in turns.iter_mut() {
+            let (memory, frames, _) = turn.parts();
+            let count = frames.len() / BANDS;
+            memory.hear(
+                frames,
+                span,
+                &mut room.entering[rows * span..][..count * span],
+            );
+            rows += count;
+        }
+        let x = &mut room.x[..rows * channels];
+        self.enter.apply(&room.entering[..rows * span], x);
+        for (index, layer) in self.layers.iter().enumerate() {
+            let both = &mut room.entering[..rows * 2 * channels];
+            let mut at = 0;
+            for turn in turns.iter_mut() {
+                let (memory, frames, _) = turn.parts();
+                let of = at * channels..(at + frames.len() / BANDS) * channels;
+                let of_both = &mut both[2 * of.start..2 * of.end];
+                memory.both(index, &layer.gain, &x[of], of_both);
+                at += frames.len() / BANDS;
+            }
+            let hidden = &mut room.leaving[..rows * self.shape.hidden];
+            layer.up.apply(both, hidden);
+            gelu(hidden);
+            layer.down.add(hidden, x);
+        }
+        let normed = &mut room.entering[..rows * channels];
+        let each = x.chunks_exact(channels);
+        for (x, normed) in each.zip(normed.chunks_exact_mut(channels)) {
+            norm(x, &self.gain, normed);
+        }
+        let answers = &mut room.leaving[..rows * Network::WIDTH_OUT];
+        self.head.apply(normed, answers);
+        let mut answers = answers.chunks_exact(Network::WIDTH_OUT);
+        for turn in turns {
+            let (memory, frames, out) = turn.parts();
+            let outs = out.chunks_exact_mut(Network::WIDTH_OUT);
+            for (t, (out, answer)) in outs.zip(answers.by_ref()).enumerate() {
+                let level = memory.loudest(t, self.shape.late);
+                for (y, answer) in out.iter_mut().zip(answer) {
+                    *y = (answer + level).clamp(ENVELOPE_FLOOR, ENVELOPE_CEILING);
+                }
+            }
+            memory.forget_all_but_the_newest(frames.len() / BANDS);
+        }
+    }
+
     fn new<'a>(
         shape: NetShape,
         tensor: impl Fn(&str) -> Option<&'a [f32]>,

@@ -116,6 +116,28 @@ subjects::for_each_stage!(stage_law);
 subjects::for_each_analyzer!(analyzer_law);
 subjects::for_each_shaper!(shaper_law);
 
+#[test]
+fn batch() {
+    let mut batch = persona_dsp::Batch::new(&subject::network(), 24_000, 3).unwrap();
+    for seed in [1, 2] {
+        let targets = persona_dsp::ProsodyTargets {
+            register_hz: 200.0,
+            range: 1.0,
+        };
+        let path = persona_dsp::Path::new(24_000, 720, targets, seed);
+        batch.join(path.unwrap()).unwrap();
+    }
+    let input = Random::new(3).noise(3 * 2000 + 1);
+    let mut output = vec![0.0; input.len()];
+    let calls = heap_calls(|| {
+        for len in [2000, 240, 0, 7] {
+            assert!(batch.process(&input[..3 * len], &mut output).is_ok());
+            assert!(batch.process(&input[..3 * len + 1], &mut output).is_err());
+        }
+    });
+    assert_eq!(calls, 0);
+}
+
 /// The mutant: a stage that copies each block behind the caller's back.
 #[derive(Clone)]
 struct Copies(persona_dsp::Fade);

@@ -46,7 +46,7 @@ pub fn frames(value: &Bound<'_, PyAny>, width: usize) -> PyResult<Vec<f32>> {
     }
 }
 
-fn wrong_array(value: &Bound<'_, PyAny>, rule: &str) -> PyErr {
+pub fn wrong_array(value: &Bound<'_, PyAny>, rule: &str) -> PyErr {
     let got = match (value.getattr("dtype"), value.getattr("shape")) {
         (Ok(dtype), Ok(shape)) => format!("{dtype} of shape {shape}"),
         _ => format!("{}", value.get_type()),
@@ -91,15 +91,15 @@ pub fn run_analyzer<'py, A: Analyzer>(
     let mut output = vec![0.0; count * width];
     py.detach(|| analyzer.process(&input, &mut output))
         .map_err(|error| setting_error(py, error))?;
-    frames_out(py, output, width)
+    frames_out(py, output, count, width)
 }
 
-/// Numbers, row after row, as an array `[frames, width]`.
+/// Numbers, row after row, as an array `[count, width]`.
 pub fn frames_out(
     py: Python<'_>,
     numbers: Vec<f32>,
+    count: usize,
     width: usize,
 ) -> PyResult<Bound<'_, PyArray2<f32>>> {
-    let count = numbers.len() / width;
     PyArray1::from_vec(py, numbers).reshape([count, width])
 }

@@ -2,6 +2,7 @@
 #![allow(missing_docs)] // what users read stands in `_core.pyi`
 
 mod analyzers;
+mod batch;
 mod convert;
 mod net;
 mod path;
@@ -33,5 +34,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<prosody::Prosody>()?;
     module.add_class::<vocoder::Vocoder>()?;
     module.add_class::<path::Path>()?;
+    module.add_class::<batch::Batch>()?;
     Ok(())
 }

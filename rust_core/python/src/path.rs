@@ -1,5 +1,5 @@
 use numpy::{PyArray1, PyArray2};
-use persona_dsp::{Network as CoreNetwork, Path as Core, ProsodyTargets};
+use persona_dsp::{Network as CoreNetwork, Path as Core, PathStatus, ProsodyTargets};
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 
@@ -8,10 +8,10 @@ use crate::net::Network;
 use crate::stages::rate;
 
 /// What `status` gives, in the order of the fields of `persona_dsp::PathStatus`.
-type Status = (f32, f32, bool, Option<f32>, Option<f32>, u64, bool);
+pub type Status = (f32, f32, bool, Option<f32>, Option<f32>, u64, bool);
 
 #[pyclass(module = "persona_voice._core")]
-pub struct Path(Core);
+pub struct Path(pub Core);
 
 #[pymethods]
 impl Path {
@@ -96,24 +96,27 @@ impl Path {
 
     #[getter]
     fn status(&self) -> Status {
-        let now = self.0.status();
-        (
-            now.input_db,
-            now.output_db,
-            now.speech,
-            now.f0_in_hz,
-            now.f0_out_hz,
-            now.non_finite,
-            now.failed,
-        )
+        status(self.0.status())
     }
+}
+
+pub fn status(now: PathStatus) -> Status {
+    (
+        now.input_db,
+        now.output_db,
+        now.speech,
+        now.f0_in_hz,
+        now.f0_out_hz,
+        now.non_finite,
+        now.failed,
+    )
 }
 
 /// One call of a converter that Python holds: `[n, 80]` in, `[n, 160]` out.
 fn answer(convert: &Bound<'_, PyAny>, mel: &[f32], out: &mut [f32]) -> PyResult<()> {
     let py = convert.py();
     let width = CoreNetwork::WIDTH_IN;
-    let input: Bound<'_, PyArray2<f32>> = frames_out(py, mel.to_vec(), width)?;
+    let input: Bound<'_, PyArray2<f32>> = frames_out(py, mel.to_vec(), mel.len() / width, width)?;
     let answered = frames(&convert.call1((input,))?, CoreNetwork::WIDTH_OUT)?;
     if answered.len() != out.len() {
         let got = answered.len() / CoreNetwork::WIDTH_OUT;

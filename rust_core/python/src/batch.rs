@@ -1,0 +1,87 @@
+use numpy::{PyArray2, PyUntypedArrayMethods};
+use persona_dsp::{Batch as Core, ProsodyTargets};
+use pyo3::prelude::*;
+
+use crate::convert::{frames, frames_out, setting_error};
+use crate::net::Network;
+use crate::path::{status, Path, Status};
+use crate::stages::rate;
+
+#[pyclass(module = "persona_voice._core")]
+pub struct Batch(Core);
+
+#[pymethods]
+impl Batch {
+    #[new]
+    #[pyo3(signature = (network, *, sample_rate, slots))]
+    fn new(py: Python<'_>, network: &Network, sample_rate: i64, slots: usize) -> PyResult<Self> {
+        Core::new(
+            &network.0,
+            rate(py, "sample_rate in Hz", sample_rate)?,
+            slots,
+        )
+        .map(Self)
+        .map_err(|error| setting_error(py, error))
+    }
+
+    fn join(&mut self, py: Python<'_>, path: &Path) -> PyResult<usize> {
+        self.0
+            .join(path.0.clone())
+            .map_err(|error| setting_error(py, error))
+    }
+
+    fn leave(&mut self, py: Python<'_>, slot: usize) -> PyResult<()> {
+        self.0.leave(slot).map_err(|error| setting_error(py, error))
+    }
+
+    fn process<'py>(
+        &mut self,
+        py: Python<'py>,
+        blocks: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyArray2<f32>>> {
+        let len = blocks
+            .cast::<PyArray2<f32>>()
+            .map_or(0, |array| array.shape()[1]);
+        let input = frames(blocks, len)?;
+        if input.len() != self.0.slots() * len {
+            let rows = format!("[{}, samples]", self.0.slots());
+            return Err(crate::convert::wrong_array(
+                blocks,
+                &format!("shape {rows}"),
+            ));
+        }
+        let mut output = vec![0.0; input.len()];
+        py.detach(|| self.0.process(&input, &mut output))
+            .map_err(|error| setting_error(py, error))?;
+        frames_out(py, output, self.0.slots(), len)
+    }
+
+    fn set_targets(
+        &mut self,
+        py: Python<'_>,
+        slot: usize,
+        register_hz: f32,
+        range: f32,
+    ) -> PyResult<()> {
+        let targets = ProsodyTargets { register_hz, range };
+        self.0
+            .set_targets(slot, targets)
+            .map_err(|error| setting_error(py, error))
+    }
+
+    fn status(&self, py: Python<'_>, slot: usize) -> PyResult<Status> {
+        self.0
+            .status(slot)
+            .map(status)
+            .map_err(|error| setting_error(py, error))
+    }
+
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+
+    #[getter]
+    fn slots(&self) -> usize {
+        self.0.slots()
+    }
+}

@@ -1,0 +1,144 @@
+//! Many conversations at once: each weight of the network is read once for all of them.
+
+use crate::chain::{Path, PathStatus};
+use crate::error::{check_range, check_room, DspError};
+use crate::net::{Memory, Network, Room, Turn};
+use crate::prosody::ProsodyTargets;
+
+/// Streams in one batch at most.
+const MAX_SLOTS: usize = 4096;
+/// Pieces in which a block is worked on, in a second: a hop each.
+const PIECES_A_SECOND: usize = 100;
+
+/// Streams of one sample rate, stepped together; each sounds as it would alone, to the last bit.
+///
+/// Streams join and leave between any two blocks. A block is one length for all: a row for each
+/// slot, of which those that nobody has joined are not read, and come back as zeros.
+///
+/// # Streaming
+/// As [`Path`], for each stream. `join` and `leave` use the heap, `process` does not.
+#[derive(Clone)]
+pub struct Batch {
+    network: Network,
+    sample_rate: u32,
+    slots: usize,
+    streams: Vec<Stream>,
+    room: Room,
+}
+
+#[derive(Clone)]
+struct Stream {
+    slot: usize,
+    path: Path,
+    memory: Memory,
+}
+
+impl Turn for Stream {
+    fn parts(&mut self) -> (&mut Memory, &[f32], &mut [f32]) {
+        let (mel, envelopes) = self.path.exchange();
+        (&mut self.memory, mel, envelopes)
+    }
+}
+
+impl Batch {
+    /// Room for so many streams at `sample_rate` Hz, 1 to 4096; the network's own memory stays as
+    /// it is.
+    ///
+    /// # Errors
+    /// `out_of_range`.
+    pub fn new(network: &Network, sample_rate: u32, slots: usize) -> Result<Self, DspError> {
+        check_range("slots", slots as f64, 1.0, MAX_SLOTS as f64)?;
+        Ok(Self {
+            sample_rate,
+            slots,
+            streams: Vec::with_capacity(slots),
+            room: network.room(slots),
+            network: network.clone(),
+        })
+    }
+
+    /// How many streams there is room for.
+    pub fn slots(&self) -> usize {
+        self.slots
+    }
+
+    /// A stream that goes its own way from now on; which slot it has.
+    ///
+    /// # Errors
+    /// `out_of_range` for a path of another sample rate, `batch_full`.
+    pub fn join(&mut self, path: Path) -> Result<usize, DspError> {
+        let (rate, got) = (f64::from(self.sample_rate), f64::from(path.sample_rate()));
+        check_range("sample_rate in Hz", got, rate, rate)?;
+        let free = (0..self.slots).find(|slot| self.streams.iter().all(|s| s.slot != *slot));
+        let slot = free.ok_or(DspError::BatchFull { slots: self.slots })?;
+        let memory = self.network.memory();
+        self.streams.push(Stream { slot, path, memory });
+        Ok(slot)
+    }
+
+    /// Ends a stream at once; its slot is free again.
+    ///
+    /// # Errors
+    /// `not_joined`; the others stay as they are.
+    pub fn leave(&mut self, slot: usize) -> Result<(), DspError> {
+        let place = self.streams.iter().position(|s| s.slot == slot);
+        self.streams
+            .swap_remove(place.ok_or(DspError::NotJoined { slot })?);
+        Ok(())
+    }
+
+    /// What the newest hop of a stream was like.
+    ///
+    /// # Errors
+    /// `not_joined`.
+    pub fn status(&self, slot: usize) -> Result<PathStatus, DspError> {
+        let stream = self.streams.iter().find(|s| s.slot == slot);
+        Ok(stream.ok_or(DspError::NotJoined { slot })?.path.status())
+    }
+
+    /// Steers a stream to other targets, over 200 ms from its next hop on.
+    ///
+    /// # Errors
+    /// `not_joined`, `out_of_range`; the old targets stay.
+    pub fn set_targets(&mut self, slot: usize, targets: ProsodyTargets) -> Result<(), DspError> {
+        let stream = self.streams.iter_mut().find(|s| s.slot == slot);
+        stream
+            .ok_or(DspError::NotJoined { slot })?
+            .path
+            .set_targets(targets)
+    }
+
+    /// Blocks `[slots, n]`, row after row, to as many samples.
+    ///
+    /// # Errors
+    /// `wrong_shape` unless all rows are of one length, `output_too_short`; nothing is consumed.
+    pub fn process(&mut self, input: &[f32], output: &mut [f32]) -> Result<(), DspError> {
+        if input.len() % self.slots != 0 {
+            let (expected, got) = (self.slots, input.len());
+            return Err(DspError::Shape {
+                what: "blocks",
+                expected,
+                got,
+            });
+        }
+        check_room(input.len(), output.len())?;
+        output[..input.len()].fill(0.0);
+        let len = input.len() / self.slots;
+        // At the slowest rates too, no more than a hop inside.
+        let piece = self.sample_rate as usize / PIECES_A_SECOND;
+        let mut done = 0;
+        while done < len {
+            let now = piece.min(len - done);
+            let of = |slot: usize| slot * len + done..slot * len + done + now;
+            for stream in &mut self.streams {
+                stream.path.hear(&input[of(stream.slot)])?;
+            }
+            self.network.step(&mut self.room, &mut self.streams);
+            for stream in &mut self.streams {
+                stream.path.speak(true, &mut output[of(stream.slot)])?;
+            }
+            done += now;
+        }
+        Ok(())
+    }
+}
