@@ -181,7 +181,7 @@ def tears(made: Samples, heard: Samples, sample_rate: int) -> list[tuple[int, in
     missing, doubled or altered; a click is one of these.
     """
     step, found = sample_rate // 10, []
-    place = located(made, heard[: 5 * step])
+    place = located(made, heard[: 50 * step])
     at = 0
     while at + step <= len(heard):
         wanted = made[place + at : place + at + step]
@@ -195,7 +195,8 @@ def tears(made: Samples, heard: Samples, sample_rate: int) -> list[tuple[int, in
         if at + 5 * step > len(heard):
             break
         near = max(place + at - 5 * step, 0)
-        now = near + located(made[near : near + 15 * step], heard[at : at + 5 * step]) - at
+        piece = heard[at : at + 5 * step]
+        now = near + located(made[near : near + 15 * step], piece, place + at - near) - at
         if found and start - found[-1][0] < step:  # one that reaches over the end of a piece
             start, before = found.pop()
             found.append((start, before + now - place))
@@ -205,17 +206,35 @@ def tears(made: Samples, heard: Samples, sample_rate: int) -> list[tuple[int, in
     return found
 
 
-def located(made: Samples, piece: Samples) -> int:
-    """Where in `made` the piece begins."""
-    return int(np.argmax(scipy.signal.correlate(made, piece, "valid", "fft")))
+def located(made: Samples, piece: Samples, expected: int = 0) -> int:
+    """Where in `made` the piece is; of places that are as good, as in silence, the nearest to `expected`."""
+    wide = made.astype(np.float64)
+    power = np.concatenate([[0.0], np.cumsum(wide**2)])
+    both = power[len(piece) :] - power[: -len(piece)] + float(np.sum(piece.astype(np.float64) ** 2))
+    off = both - 2 * scipy.signal.correlate(wide, piece.astype(np.float64), "valid", "fft")
+    good = np.flatnonzero(off <= off.min() + len(piece) * SAME**2)
+    return int(good[np.argmin(np.abs(good - expected))])
 
 
 def found_of_planted(heard: Samples, sample_rate: int, count: int = 50) -> int:
-    """Of `count` places where a sample is left out or a step of `PLANTED` is added: how many show."""
+    """Of `count` places where a sample is left out or a step of `PLANTED` is added: how many show.
+
+    In sound that goes on for half a second, and a second apart: of silence nobody can say that a
+    sample is missing.
+    """
     rng = np.random.default_rng(SEED)
-    places = np.sort(rng.choice(len(heard) // sample_rate - 2, count, replace=False) + 1)
+    tenth = sample_rate // 10
+    power = (heard[: len(heard) // tenth * tenth].reshape(-1, tenth).astype(np.float64) ** 2).mean(
+        1
+    )
+    least = np.lib.stride_tricks.sliding_window_view(power, 7).min(1)
+    loud = np.flatnonzero(least > power.mean() / 100)
+    places: list[int] = []
+    for at in rng.permutation(loud[(loud > 10) & (loud < len(power) - 10)]):
+        if all(abs(at - other) > 10 for other in places) and len(places) < count:
+            places.append(int(at))
     parts, last = [], 0
-    for number, place in enumerate(places * sample_rate):
+    for number, place in enumerate(np.sort(places) * tenth + tenth // 2):
         parts.append(heard[last:place])
         last = place + number % 2  # every second one lacks a sample
         if number % 2 == 0:
@@ -255,7 +274,7 @@ def judge(recorded: Samples, made: Samples, settings: StreamSettings) -> Result:
             for at, lost in tears(made, heard, STREAM_RATE)
         ],
     }
-    if len(heard) > 60 * STREAM_RATE:
+    if len(heard) > 120 * STREAM_RATE:
         result["tears_planted_and_found_of_50"] = found_of_planted(heard, STREAM_RATE)
     return result
 

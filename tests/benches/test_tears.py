@@ -1,6 +1,7 @@
 """What the monitor's bench calls a tear."""
 
 import numpy as np
+import pytest
 
 from benches.monitor import found_of_planted, tears
 
@@ -26,5 +27,18 @@ def test_silence_in_place_of_sound_a_gap_and_a_sample_too_many_are_three() -> No
     assert np.abs(np.array([at for at, _ in found]) - wanted).max() <= 3
 
 
-def test_every_planted_one_is_found() -> None:
-    assert found_of_planted(MADE, RATE) == 50
+# Half of it silence, in pauses of up to two seconds, and all of it over again after half a minute.
+PAUSED = np.tile(MADE[: 30 * RATE] * np.repeat(np.random.default_rng(1).random(30) < 0.5, RATE), 5)
+
+
+@pytest.mark.parametrize("sound", [np.tile(MADE, 2), PAUSED], ids=["on and on", "with pauses"])
+def test_every_planted_one_is_found(sound: np.ndarray) -> None:
+    assert found_of_planted(sound.astype(np.float32), RATE) == 50
+
+
+def test_silence_at_the_start_does_not_say_where_the_recording_is() -> None:
+    made = np.concatenate([np.zeros(3 * RATE, np.float32), MADE])
+    heard = made[2 * RATE :].copy()
+    assert tears(made, heard, RATE) == []
+    torn = np.concatenate([heard[: 20 * RATE], heard[20 * RATE + 99 :]])
+    assert [lost for _, lost in tears(made, torn, RATE)] == [99]
