@@ -1,0 +1,245 @@
+//! `persona_voice.h`: what is documented there is not said again here.
+#![allow(missing_docs)]
+
+mod weights;
+
+use std::cell::RefCell;
+use std::ffi::{c_char, c_int, CStr, CString};
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::path::Path as File;
+
+use persona_dsp::{Chain, Network, Path, ProsodyTargets, Stage};
+
+/// As of the streams of the Python package.
+const NOISE_SEED: u64 = 0x05A3_A47A;
+/// Samples that are copied at a time, so that input and output may be the same memory.
+const PIECE: usize = 512;
+
+const OK: c_int = 0;
+const NULL: c_int = -1;
+const REFUSED: c_int = -2;
+const PANIC: c_int = -3;
+
+thread_local! {
+    static LAST_ERROR: RefCell<CString> = RefCell::default();
+}
+
+pub struct PvNetwork {
+    network: Network,
+    lookahead: usize,
+}
+
+pub struct PvStream(Chain);
+
+#[repr(C)]
+pub struct PvStatus {
+    pub input_db: f32,
+    pub output_db: f32,
+    pub f0_in_hz: f32,
+    pub f0_out_hz: f32,
+    pub non_finite: u64,
+    pub speech: c_int,
+    pub failed: c_int,
+}
+
+fn fails(code: c_int, message: impl Into<Vec<u8>>) -> c_int {
+    let message = CString::new(message).unwrap_or_default();
+    LAST_ERROR.with(|last| *last.borrow_mut() = message);
+    code
+}
+
+/// Whatever happens in `work`, nothing unwinds into C.
+fn guarded(work: impl FnOnce() -> c_int) -> c_int {
+    let done = catch_unwind(AssertUnwindSafe(work));
+    done.unwrap_or_else(|_| fails(PANIC, "the library has a mistake; close the stream"))
+}
+
+fn made<T>(work: impl FnOnce() -> Result<T, String>) -> *mut T {
+    let mut made = std::ptr::null_mut();
+    guarded(|| match work() {
+        Ok(value) => {
+            made = Box::into_raw(Box::new(value));
+            OK
+        }
+        Err(message) => fails(REFUSED, message),
+    });
+    made
+}
+
+/// # Safety
+/// `text` is NULL or ends in a zero.
+unsafe fn words<'a>(what: &str, text: *const c_char) -> Result<&'a str, String> {
+    if text.is_null() {
+        return Err(format!("{what} must not be NULL"));
+    }
+    // SAFETY: not NULL, and the caller says that it ends in a zero.
+    let text = unsafe { CStr::from_ptr(text) };
+    text.to_str().map_err(|_| format!("{what} must be UTF-8"))
+}
+
+/// # Safety
+/// Both end in a zero, or are NULL.
+#[no_mangle]
+pub unsafe extern "C" fn pv_network_open(
+    path: *const c_char,
+    mode: *const c_char,
+) -> *mut PvNetwork {
+    made(|| {
+        // SAFETY: handed on.
+        let (path, mode) = unsafe { (words("path", path)?, words("mode", mode)?) };
+        let (network, lookahead) = weights::read(File::new(path), mode)?;
+        Ok(PvNetwork { network, lookahead })
+    })
+}
+
+/// # Safety
+/// From `pv_network_open`, and not closed yet; or NULL.
+#[no_mangle]
+pub unsafe extern "C" fn pv_network_close(network: *mut PvNetwork) {
+    if !network.is_null() {
+        // SAFETY: made by `Box::into_raw`, once.
+        drop(unsafe { Box::from_raw(network) });
+    }
+}
+
+/// # Safety
+/// An open network, or NULL.
+#[no_mangle]
+pub unsafe extern "C" fn pv_stream_open(
+    network: *const PvNetwork,
+    sample_rate: u32,
+    register_hz: f32,
+    range: f32,
+) -> *mut PvStream {
+    made(|| {
+        // SAFETY: open, the caller says.
+        let network = unsafe { network.as_ref() }.ok_or("network must not be NULL")?;
+        let targets = ProsodyTargets { register_hz, range };
+        let path = Path::new(sample_rate, network.lookahead, targets, NOISE_SEED);
+        let path = path.map_err(|error| error.to_string())?;
+        Ok(PvStream(Chain::new(path, network.network.clone())))
+    })
+}
+
+/// # Safety
+/// From `pv_stream_open`, and not closed yet; or NULL.
+#[no_mangle]
+pub unsafe extern "C" fn pv_stream_close(stream: *mut PvStream) {
+    if !stream.is_null() {
+        // SAFETY: made by `Box::into_raw`, once.
+        drop(unsafe { Box::from_raw(stream) });
+    }
+}
+
+/// # Safety
+/// An open stream, or NULL.
+#[no_mangle]
+pub unsafe extern "C" fn pv_stream_latency(stream: *const PvStream) -> usize {
+    // SAFETY: open, the caller says.
+    unsafe { stream.as_ref() }.map_or(0, |stream| stream.0.latency())
+}
+
+/// Work on an open stream.
+///
+/// # Safety
+/// An open stream that no other thread uses, or NULL.
+unsafe fn on(stream: *mut PvStream, work: impl FnOnce(&mut Chain) -> Result<(), String>) -> c_int {
+    guarded(|| {
+        // SAFETY: open and ours alone, the caller says.
+        let Some(stream) = (unsafe { stream.as_mut() }) else {
+            return fails(NULL, "stream must not be NULL");
+        };
+        match work(&mut stream.0) {
+            Ok(()) => OK,
+            Err(message) => fails(REFUSED, message),
+        }
+    })
+}
+
+/// # Safety
+/// An open stream that no other thread uses; `n` samples each to read and to write.
+#[no_mangle]
+pub unsafe extern "C" fn pv_stream_process(
+    stream: *mut PvStream,
+    input: *const f32,
+    output: *mut f32,
+    n: usize,
+) -> c_int {
+    if n > 0 && (input.is_null() || output.is_null()) {
+        return fails(NULL, "in and out must not be NULL");
+    }
+    let process = |chain: &mut Chain| {
+        let (mut heard, mut said) = ([0.0; PIECE], [0.0; PIECE]);
+        for at in (0..n).step_by(PIECE) {
+            let len = PIECE.min(n - at);
+            // SAFETY: `at + len <= n`, and the caller says that so many can be read.
+            unsafe { std::ptr::copy_nonoverlapping(input.add(at), heard.as_mut_ptr(), len) };
+            chain
+                .process(&heard[..len], &mut said[..len])
+                .map_err(|error| error.to_string())?;
+            // SAFETY: the same, of writing.
+            unsafe { std::ptr::copy_nonoverlapping(said.as_ptr(), output.add(at), len) };
+        }
+        Ok(())
+    };
+    // SAFETY: handed on.
+    unsafe { on(stream, process) }
+}
+
+/// # Safety
+/// An open stream that no other thread uses, or NULL.
+#[no_mangle]
+pub unsafe extern "C" fn pv_stream_set_targets(
+    stream: *mut PvStream,
+    register_hz: f32,
+    range: f32,
+) -> c_int {
+    let targets = ProsodyTargets { register_hz, range };
+    let set = |chain: &mut Chain| {
+        chain
+            .set_targets(targets)
+            .map_err(|error| error.to_string())
+    };
+    // SAFETY: handed on.
+    unsafe { on(stream, set) }
+}
+
+/// # Safety
+/// An open stream that no other thread uses, or NULL.
+#[no_mangle]
+pub unsafe extern "C" fn pv_stream_reset(stream: *mut PvStream) -> c_int {
+    let reset = |chain: &mut Chain| {
+        chain.reset();
+        Ok(())
+    };
+    // SAFETY: handed on.
+    unsafe { on(stream, reset) }
+}
+
+/// # Safety
+/// An open stream that no other thread uses, and room for a status; or NULL.
+#[no_mangle]
+pub unsafe extern "C" fn pv_stream_status(stream: *const PvStream, status: *mut PvStatus) -> c_int {
+    // SAFETY: open, the caller says.
+    let (Some(stream), false) = (unsafe { stream.as_ref() }, status.is_null()) else {
+        return fails(NULL, "stream and status must not be NULL");
+    };
+    let now = stream.0.status();
+    let told = PvStatus {
+        input_db: now.input_db,
+        output_db: now.output_db,
+        f0_in_hz: now.f0_in_hz.unwrap_or(0.0),
+        f0_out_hz: now.f0_out_hz.unwrap_or(0.0),
+        non_finite: now.non_finite,
+        speech: now.speech.into(),
+        failed: now.failed.into(),
+    };
+    // SAFETY: not NULL, and the caller says that there is room.
+    unsafe { status.write(told) };
+    OK
+}
+
+#[no_mangle]
+pub extern "C" fn pv_last_error() -> *const c_char {
+    LAST_ERROR.with(|last| last.borrow().as_ptr())
+}

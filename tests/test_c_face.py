@@ -1,0 +1,177 @@
+"""The C face: the same samples as Python's, and mistakes that are told and survived."""
+
+import ctypes
+import os
+import shutil
+import subprocess
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from persona_voice import build
+from persona_voice.path.offline import convert_array
+from persona_voice.persona.persona import load_persona
+
+ROOT = Path(__file__).parents[1]
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+WEIGHTS = build.weights_folder() / "converter.safetensors"
+RATE = 16_000
+OK, NULL, REFUSED = 0, -1, -2
+
+
+class Status(ctypes.Structure):
+    _fields_ = (
+        ("input_db", ctypes.c_float),
+        ("output_db", ctypes.c_float),
+        ("f0_in_hz", ctypes.c_float),
+        ("f0_out_hz", ctypes.c_float),
+        ("non_finite", ctypes.c_uint64),
+        ("speech", ctypes.c_int),
+        ("failed", ctypes.c_int),
+    )
+
+
+@pytest.fixture(scope="session")
+def folder() -> Path:
+    if shutil.which("cargo") is None:
+        pytest.skip("no cargo on this machine")
+    command = ["cargo", "build", "--release", "-q", "-p", "persona_voice_c"]
+    subprocess.run(command, cwd=ROOT, check=True)
+    return TARGET / "release"
+
+
+@pytest.fixture(scope="session")
+def library(folder: Path) -> ctypes.CDLL:
+    library = ctypes.CDLL(str(folder / "libpersona_voice.so"))
+    pointer = ctypes.c_void_p
+    for name in ("pv_network_open", "pv_stream_open"):
+        getattr(library, name).restype = pointer
+    library.pv_network_open.argtypes = (ctypes.c_char_p, ctypes.c_char_p)
+    library.pv_stream_open.argtypes = (pointer, ctypes.c_uint32, ctypes.c_float, ctypes.c_float)
+    library.pv_stream_latency.argtypes = (pointer,)
+    library.pv_stream_latency.restype = ctypes.c_size_t
+    library.pv_stream_process.argtypes = (pointer, pointer, pointer, ctypes.c_size_t)
+    library.pv_stream_set_targets.argtypes = (pointer, ctypes.c_float, ctypes.c_float)
+    library.pv_stream_status.argtypes = (pointer, ctypes.POINTER(Status))
+    for name in ("pv_stream_reset", "pv_stream_close", "pv_network_close"):
+        getattr(library, name).argtypes = (pointer,)
+    library.pv_last_error.restype = ctypes.c_char_p
+    return library
+
+
+def speech() -> np.ndarray:
+    t = np.arange(RATE) / RATE
+    voice = sum(np.sin(2 * np.pi * 130 * h * t) / h for h in range(1, 9)) * (np.sin(9 * t) > -0.5)
+    noise = np.random.default_rng(4).standard_normal(RATE)
+    return (0.1 * voice + 0.002 * noise).astype(np.float32)
+
+
+def opened(library: ctypes.CDLL, mode: bytes = b"live") -> tuple[int, int]:
+    persona = load_persona()
+    network = library.pv_network_open(str(WEIGHTS).encode(), mode)
+    assert network, library.pv_last_error()
+    stream = library.pv_stream_open(network, RATE, persona.register_hz, persona.range)
+    assert stream, library.pv_last_error()
+    return network, stream
+
+
+@pytest.mark.parametrize("mode", ["live", "studio"])
+def test_it_gives_the_samples_that_python_gives(library: ctypes.CDLL, mode: str) -> None:
+    network, stream = opened(library, mode.encode())
+    # The stream keeps what it needs of the network.
+    library.pv_network_close(network)
+    python = build.open_stream(sample_rate=RATE, mode=mode)
+    assert library.pv_stream_latency(stream) == python.latency_samples
+    x = speech()
+    for _ in range(2):
+        y = x.copy()
+        at = 0
+        for n in (0, 1, 999, 160, len(x) - 1160):  # in place
+            place = y.ctypes.data + 4 * at
+            assert library.pv_stream_process(stream, place, place, n) == OK
+            at += n
+        assert np.array_equal(y, python.process(x))
+        status = Status()
+        assert library.pv_stream_status(stream, ctypes.byref(status)) == OK
+        assert status.f0_in_hz == pytest.approx(python.status.f0_in_hz or 0.0)
+        assert status.input_db == pytest.approx(python.status.input_db)
+        assert not status.failed
+        python.reset()
+        assert library.pv_stream_reset(stream) == OK
+    library.pv_stream_close(stream)
+
+
+def test_mistakes_are_told(library: ctypes.CDLL, tmp_path: Path) -> None:
+    def told() -> str:
+        return str(library.pv_last_error().decode())
+
+    assert not library.pv_network_open(None, b"live")
+    assert told() == "path must not be NULL"
+    assert not library.pv_network_open(str(WEIGHTS).encode(), b"loud")
+    assert told() == "mode must be one of live, studio, got 'loud'"
+    assert not library.pv_network_open(b"/nowhere", b"live")
+    assert "cannot be read" in told()
+    for name, damaged, text in (
+        ("short", WEIGHTS.read_bytes()[:-7], "whole safetensors file"),
+        ("text", b"not a tensor in here", "whole safetensors file"),
+        (
+            "old",
+            WEIGHTS.read_bytes().replace(b"converter 2", b"converter 1"),
+            "must have the format",
+        ),
+        ("inf", WEIGHTS.read_bytes()[:-2] + b"\x00\x7c", "finite numbers only"),
+    ):
+        (tmp_path / name).write_bytes(damaged)
+        assert not library.pv_network_open(str(tmp_path / name).encode(), b"live")
+        assert text in told()
+    network, stream = opened(library)
+    assert not library.pv_stream_open(network, 7999, 195.0, 1.0)
+    assert told() == "sample_rate in Hz must lie in 8000..=192000, got 7999"
+    assert not library.pv_stream_open(None, RATE, 195.0, 1.0)
+    assert library.pv_stream_set_targets(stream, 5.0, 1.0) == REFUSED
+    assert told() == "register_hz must lie in 60..=500, got 5"
+    assert library.pv_stream_set_targets(stream, 210.0, 1.1) == OK
+    assert library.pv_stream_process(stream, None, None, 5) == NULL
+    assert library.pv_stream_process(None, None, None, 0) == NULL
+    assert library.pv_stream_process(stream, None, None, 0) == OK
+    assert library.pv_stream_status(stream, None) == NULL
+    assert library.pv_stream_reset(None) == NULL
+    assert library.pv_stream_latency(None) == 0
+    library.pv_stream_close(None)
+    library.pv_network_close(None)
+    library.pv_stream_close(stream)
+    library.pv_network_close(network)
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler on this machine")
+def test_the_example_in_c_converts_a_file(folder: Path, tmp_path: Path) -> None:
+    program = tmp_path / "convert"
+    command = [
+        *("cc", "-std=c99", "-Wall", "-Wextra", "-Werror", ROOT / "examples/convert.c"),
+        *("-I", ROOT / "rust_core/c/include", "-L", folder, "-lpersona_voice", "-lm"),
+        *("-o", program),
+    ]
+    subprocess.run(command, check=True)
+    pcm = np.round(speech() * 32767).astype("<i2")
+    with wave.open(str(tmp_path / "in.wav"), "wb") as file:
+        file.setparams((1, 2, RATE, len(pcm), "NONE", ""))
+        file.writeframes(pcm.tobytes())
+    run = [program, WEIGHTS, tmp_path / "in.wav", tmp_path / "out.wav"]
+    subprocess.run(run, env=os.environ | {"LD_LIBRARY_PATH": str(folder)}, check=True)
+    with wave.open(str(tmp_path / "out.wav"), "rb") as file:
+        assert (file.getframerate(), file.getnframes()) == (RATE, len(pcm))
+        got = np.frombuffer(file.readframes(len(pcm)), "<i2") / 32767
+    x = (pcm / 32768).astype(np.float32)
+    expected = convert_array(build.open_stream(sample_rate=RATE), x)
+    assert np.abs(got - expected).max() < 1e-4
+    assert np.abs(expected).max() > 0.01
+    wrong = subprocess.run(
+        [program, tmp_path / "in.wav", tmp_path / "in.wav", tmp_path / "no.wav"],
+        env=os.environ | {"LD_LIBRARY_PATH": str(folder)},
+        capture_output=True,
+        text=True,
+    )
+    assert wrong.returncode == 1
+    assert "must be a whole safetensors file" in wrong.stderr
