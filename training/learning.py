@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -15,8 +16,12 @@ from training.whole import whole
 WARM_UP, LAST_RATE, WEIGHT_DECAY = 100, 0.02, 0.02
 EVERY = 100  # steps from one checkpoint to the next
 UNSEEN_BATCHES = 6
-# The mean loss of a batch, of what it learns from or of what it never sees.
-Loss = Callable[[np.random.Generator, bool], Tensor]
+
+
+class Loss(Protocol):
+    """The mean loss of a batch, of what is learnt from or of what is never seen."""
+
+    def __call__(self, rng: np.random.Generator, *, held_out: bool) -> Tensor: ...
 
 
 def device() -> torch.device:
@@ -70,7 +75,7 @@ def learn(
         for group in optimizer.param_groups:
             group["lr"] = rate * min(step / WARM_UP, 1.0) * cosine
         torch.manual_seed(seed + step)
-        off = loss(np.random.default_rng([seed, step]), False)
+        off = loss(np.random.default_rng([seed, step]), held_out=False)
         optimizer.zero_grad(set_to_none=True)
         off.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -97,6 +102,6 @@ def learn(
 def unseen(network: nn.Module, loss: Loss) -> float:
     network.eval()
     rng = np.random.default_rng(0)
-    mean = float(np.mean([float(loss(rng, True)) for _ in range(UNSEEN_BATCHES)]))
+    mean = float(np.mean([float(loss(rng, held_out=True)) for _ in range(UNSEEN_BATCHES)]))
     network.train()
     return mean

@@ -131,7 +131,7 @@ def train(cache: Path, steps: int, batch: int) -> Listener:
         listener.mean.copy_(mean)
         listener.ways.copy_(ways)
 
-        def loss(rng: np.random.Generator, held_out: bool) -> Tensor:
+        def loss(rng: np.random.Generator, *, held_out: bool) -> Tensor:
             items = readings.unseen if held_out else readings.seen
             heard, said = (part.to(device()) for part in readings.batch(rng, items, batch))
             wanted = (said - listener.mean) @ listener.ways

@@ -117,7 +117,7 @@ def train(cache: Path, options: argparse.Namespace) -> Teacher:
         readings = Readings(cache, pairs[HELD_OUT_PAIRS:])
         inside = slice(EDGE, -EDGE)
 
-        def loss(rng: np.random.Generator, held_out: bool) -> Tensor:
+        def loss(rng: np.random.Generator, *, held_out: bool) -> Tensor:
             batch = (unseen if held_out else readings).batch(rng, options.batch)
             content, loud, wanted = (part.to(device()) for part in batch)
             got = teacher(content, loud)[:, inside]

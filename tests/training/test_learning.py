@@ -15,7 +15,7 @@ def learnt(file: Path, stop_at: int | None = None) -> dict[str, Tensor]:
     torch.manual_seed(0)
     network, batches = nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.2), nn.Linear(8, 1)), 0
 
-    def loss(rng: np.random.Generator, held_out: bool) -> Tensor:
+    def loss(rng: np.random.Generator, *, held_out: bool) -> Tensor:
         nonlocal batches
         batches += not held_out
         if batches == stop_at:
