@@ -29,7 +29,7 @@ COLD_HOPS = 20
 # Trials that only look for the place; the last one is as long as was asked for.
 LOOK_SECONDS = 3.0
 MOST = 4096
-MEMORY_STREAMS = 64
+MEMORY_STREAMS = 512
 
 Step = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 

@@ -15,6 +15,9 @@ from training.synthesis import HOP, RATE, pulses
 
 # Frames at the start of a crop that still hear the silence before it: a frame is 768 samples long.
 SETTLE = 4
+# Of a batch, what is pairs: the persona's own envelopes. The rest is labelled speech, of which there is far more,
+# and of speakers whom the pairs do not know.
+PAIRS_SHARE = 0.3
 # How often each kind of source is taken, against the others of its pair.
 SOURCE_WEIGHT = {"kokoro": 2.0, "kokoro+world": 1.6, "target+world": 0.6}
 # Share of crops of pairs that are moved towards another of them, or away from it.
@@ -284,9 +287,14 @@ def segment(samples: np.ndarray, start: int, stop: int) -> np.ndarray:
     return np.pad(inside, (before, stop - start - before - len(inside)))
 
 
+def of_pairs(batch: int) -> int:
+    """How many items of a batch are pairs."""
+    return max(round(batch * PAIRS_SHARE), 1)
+
+
 class Crops(torch.utils.data.IterableDataset):
-    """Batches without end, pairs in the first half and labelled speech in the second; batch ``n``
-    depends on the seed and ``n`` alone."""
+    """Batches without end, `of_pairs` first and then labelled speech; batch ``n`` depends on the seed
+    and ``n`` alone."""
 
     def __init__(
         self,
@@ -306,13 +314,13 @@ class Crops(torch.utils.data.IterableDataset):
         step, stride = self.start, 1
         if worker is not None:
             step, stride = self.start + worker.id, worker.num_workers
-        half = self.batch // 2
+        first = of_pairs(self.batch)
         while True:
             rng = np.random.default_rng([self.seed, step])
-            crops = [crop_of_pair(rng, self.pairs, self.config, self.reach) for _ in range(half)]
+            crops = [crop_of_pair(rng, self.pairs, self.config, self.reach) for _ in range(first)]
             crops += [
                 crop_of_labelled(rng, self.labelled, self.config, self.reach)
-                for _ in range(self.batch - half)
+                for _ in range(self.batch - first)
             ]
             yield tuple(
                 torch.from_numpy(np.stack([getattr(c, name) for c in crops]))

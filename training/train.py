@@ -9,8 +9,8 @@ In parts of one schedule:
   a muffled one;
 * in the last 3 % the sound itself as well, through the vocoder, by spectrograms of three sizes.
 
-Half of every batch is pairs, half is speech of real people and of other engines, with the envelopes
-that the teacher gives it. Only pairs have a target to sound like.
+A third of every batch is pairs, the rest is speech of real people and of other engines, with the
+envelopes that the teacher gives it. Only pairs have a target to sound like.
 
 Goes on from the last checkpoint of the run: the batches follow from the seed and the step. On a
 processor or a GPU the command is the same.
@@ -31,7 +31,7 @@ from persona_voice.model.config import NetworkConfig
 from persona_voice.model.network import ConverterNetwork
 from persona_voice.model.weights import FORMAT
 from training import listener
-from training.data import CropConfig, Crops, Labelled, Pairs
+from training.data import CropConfig, Crops, Labelled, Pairs, of_pairs
 from training.learning import arguments, device
 from training.muon import Muon
 from training.synthesis import HOP, Synthesis
@@ -175,7 +175,7 @@ class Trainer:
         body, heard, _ = self.network.body(mel, state)
         loss, said, done = body.new_zeros(()), {}, self.step / self.options.steps
         # What costs more is asked of one head at a time, and the sound of the pairs alone.
-        dear, pairs = MODES[self.step % len(MODES)], slice(mel.shape[0] // 2)
+        dear, pairs = MODES[self.step % len(MODES)], slice(of_pairs(mel.shape[0]))
         for mode in MODES:
             got = self.network.answer(mode, body, heard)[:, crop.warm_frames :]
             start = self.reach - self.config.late(mode)

@@ -1,0 +1,52 @@
+"""What a run's weights become when they are the persona's."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from persona_voice.model.config import NetworkConfig
+from persona_voice.model.network import ConverterNetwork
+from persona_voice.model.torch_converter import TorchConverter, network_of
+from persona_voice.model.weights import FORMAT, read_weights
+from training.export import CONTRAST, SHAPE, contrast, export
+
+CONFIG = NetworkConfig(channels=16, hidden=24, input_frames=3, dilations=(1, 2))
+K = np.arange(80)
+COSINES = np.cos(np.pi * np.outer(K, K + 0.5) / 80)
+
+
+def test_answers_have_more_contrast_and_the_same_level_and_tilt(tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    network = ConverterNetwork(CONFIG)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    file = tmp_path / "runs" / "some.pt"
+    file.parent.mkdir()
+    state = {"average": network.state_dict(), "config": asdict(CONFIG), "step": 7}
+    torch.save(state | {"format": FORMAT}, file)
+    export(file, tmp_path / "out.safetensors")
+    x = (-10 + 2 * np.random.default_rng(1).standard_normal((30, 80))).astype(np.float32)
+    answers = []
+    for of in (network, network_of(read_weights(tmp_path / "out.safetensors"))):
+        converter = TorchConverter(of, "live")
+        answers.append(converter.step(converter.start(), x)[1].reshape(-1, 80))
+    before, after = (answer @ COSINES.T for answer in answers)
+    wanted = before.copy()
+    wanted[:, SHAPE] *= CONTRAST
+    assert np.abs(after - wanted).max() < 0.02 * np.abs(before[:, SHAPE]).max()  # half floats
+    assert np.abs(after - before)[:, SHAPE].max() > 0.05 * np.abs(before[:, SHAPE]).max()
+
+
+def test_a_shift_of_all_bands_passes_unchanged() -> None:
+    ones = torch.cat([torch.ones(80), torch.zeros(80)])
+    assert torch.allclose(contrast() @ ones, ones, atol=1e-5)
+
+
+def test_a_run_of_another_format_is_refused(tmp_path: Path) -> None:
+    torch.save({"format": "something else"}, tmp_path / "other.pt")
+    with pytest.raises(SystemExit, match="must be of"):
+        export(tmp_path / "other.pt", tmp_path / "out.safetensors")
