@@ -44,7 +44,8 @@ class Prosody:
     def clone(self) -> Prosody: ...
 
 class Network:
-    """The converter's network: log-mel frames in, two envelopes out; what torch computes, to 1e-4.
+    """The converter's network and ``Articulation``: log-mel frames in, two envelopes out; what torch
+    computes, to 1e-4.
 
     ``late`` is the head's: hops by which the moment of an answer lies before its frame's own.
     ``tensors`` are flat float32 arrays by name: ``enter.*``, ``layers.N.norm.weight``,
@@ -66,6 +67,16 @@ class Network:
         """``[n, 80]`` log-mel to ``[n, 160]`` log amplitudes: 80 of harmonics, 80 of noise."""
     def reset(self) -> None: ...
     def clone(self) -> Network: ...
+
+class Articulation:
+    """Gives envelopes back what the mean of all likely answers lacks: the speaker's articulation."""
+
+    def __init__(self) -> None: ...
+    def process(self, own: Frames, envelopes: Frames, /) -> Frames:
+        """The speaker's log amplitudes ``[n, 80]`` and the network's ``[n, 160]``, of the same
+        moments, to ``[n, 160]``."""
+    def reset(self) -> None: ...
+    def clone(self) -> Articulation: ...
 
 class Vocoder:
     """Frames of F0 and two envelopes to sound, 240 samples a frame."""

@@ -12,7 +12,8 @@ products and no convolution; the past lives in one small cache a layer.
 A head says how loud each band is against the speaker's loudest one, so that loudness need not be learnt
 and a louder speaker is a louder persona. Nothing else of the speaker goes past the layers: with each
 band's own level added, the grain of the recording (harmonics, noise, holes left by codecs) came through,
-and real people lost words to it.
+and real people lost words to it. What of their sound is worth more than the answer, their articulation, is
+put back after the heads, by the core's ``Articulation``; the network is trained without it.
 
 Both heads answer at every frame, for different moments: the live head for the moment ``lookahead``
 samples before the end of the newest frame, the studio head for one further back, of which it has
@@ -116,14 +117,13 @@ class ConverterNetwork(nn.Module):
 
     def answer(self, mode: str, body: Tensor, heard: Tensor) -> Tensor:
         """One head's log amplitudes ``[B, T, 2, 80]``."""
-        loudest = self.loudest_band(heard, body.shape[1], self.config.late(mode))
+        loudest = self.own(heard, body.shape[1], mode).amax(2)
         y: Tensor = self.heads[mode](body).unflatten(2, (2, BANDS)) + loudest[:, :, None, None]
         return y.clamp(ENVELOPE_FLOOR, ENVELOPE_CEILING)
 
-    @staticmethod
-    def loudest_band(heard: Tensor, count: int, late: int) -> Tensor:
-        """The speaker's largest log amplitude at the head's moment, ``[B, count]``."""
-        end = heard.shape[1] - late
+    def own(self, heard: Tensor, count: int, mode: str) -> Tensor:
+        """The speaker's log amplitudes at the head's moments, ``[B, count, 80]``."""
+        end = heard.shape[1] - self.config.late(mode)
         newer, older = heard[:, end + 1 - count : end + 1], heard[:, end - count : end]
         mel = (NEWER_SHARE * newer + (1 - NEWER_SHARE) * older) * MEL_SPREAD + MEL_CENTRE
-        return (mel.amax(2) - LOG_POWER_OF_NOISE) / 2
+        return (mel - LOG_POWER_OF_NOISE) / 2

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from persona_voice._core import Articulation
 from persona_voice.converter import Frames
 from persona_voice.model.network import ConverterNetwork, State
 from persona_voice.model.weights import Weights, read_weights
@@ -20,13 +21,21 @@ class TorchConverter:
     def lookahead(self) -> int:
         return self.network.config.lookahead(self.mode)
 
-    def start(self) -> State:
-        return self.network.start()
+    def start(self) -> tuple[State, Articulation]:
+        return self.network.start(), Articulation()
 
-    def step(self, state: State, frames: Frames) -> tuple[State, Frames]:
+    def step(
+        self, state: tuple[State, Articulation], frames: Frames
+    ) -> tuple[tuple[State, Articulation], Frames]:
+        past, articulation = state[0], state[1].clone()
         with torch.inference_mode():
-            envelopes, state = self.network(torch.from_numpy(frames)[None], state, self.mode)
-        return state, np.ascontiguousarray(envelopes[0].flatten(1).numpy())
+            body, heard, past = self.network.body(torch.from_numpy(frames)[None], past)
+            answer = self.network.answer(self.mode, body, heard)[0].flatten(1)
+            own = self.network.own(heard, len(answer), self.mode)[0]
+        envelopes = articulation.process(
+            np.ascontiguousarray(own.numpy()), np.ascontiguousarray(answer.numpy())
+        )
+        return (past, articulation), envelopes
 
 
 def network_of(weights: Weights) -> ConverterNetwork:

@@ -5,6 +5,7 @@ pub mod error;
 pub mod math;
 pub mod stage;
 
+pub mod articulation;
 pub mod f0;
 pub mod features;
 pub mod level;
@@ -17,6 +18,7 @@ pub mod vocoder;
 pub mod batch;
 pub mod chain;
 
+pub use articulation::Articulation;
 pub use batch::Batch;
 pub use chain::{Chain, Path, PathStatus};
 pub use error::DspError;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::articulation::Articulation;
 use crate::error::{check_room, DspError};
 use crate::math::curve::gelu;
 use crate::math::matrix::Linear;
@@ -15,8 +16,8 @@ const MEL_SPREAD: f32 = 5.0;
 const SILENT_MEL: f32 = -23.0;
 const LOUDEST_MEL: f32 = 60.0;
 /// Natural logarithm of an amplitude: of a silent band, and of one louder than speech ever is.
-const ENVELOPE_FLOOR: f32 = -16.0;
-const ENVELOPE_CEILING: f32 = 4.0;
+pub(crate) const ENVELOPE_FLOOR: f32 = -16.0;
+pub(crate) const ENVELOPE_CEILING: f32 = 4.0;
 /// A frame stands for 1.6 hops before its end: a moment whole hops before lies between two.
 const NEWER_SHARE: f32 = 0.6;
 /// Log power of noise of unit power in a bin of the analysis: ln(4 * 1.5 / 768).
@@ -46,7 +47,7 @@ pub struct NetShape {
 /// ```text
 ///   frames ─ newest 5 ─▶ enter ─▶ ┌ RMS norm ─ (x[t], x[t-d]) ─ up ─ GELU ─ down ─ + ┐ x layers
 ///                                 └──────────────────────────────────────────────────┘
-///                              ─▶ RMS norm ─ head ─ + loudest band ─▶ harmonics, noise
+///                              ─▶ RMS norm ─ head ─ + loudest band ─ articulation ─▶ harmonics, noise
 /// ```
 ///
 /// # Streaming
@@ -68,6 +69,7 @@ pub(crate) struct Memory {
     /// Of each layer, its `dilation` newest normed inputs, the oldest at `position % dilation`.
     rings: Vec<Vec<f32>>,
     position: usize,
+    articulation: Articulation,
 }
 
 /// Room to work in, for so many frames at once, of one stream or of several.
@@ -191,6 +193,7 @@ impl Memory {
             past,
             rings: shape.dilations.iter().map(ring).collect(),
             position: 0,
+            articulation: Articulation::new(),
         };
         made.reset();
         made
@@ -202,6 +205,7 @@ impl Memory {
             ring.fill(0.0);
         }
         self.position = 0;
+        self.articulation.reset();
     }
 
     /// Takes frames in, and writes for each the `span` numbers that end with it.
@@ -231,15 +235,16 @@ impl Memory {
         }
     }
 
-    /// Log amplitude of the loudest band at the moment that frame `t` of these answers for.
-    fn loudest(&self, t: usize, late: usize) -> f32 {
+    /// The speaker's log amplitudes at the moment that frame `t` of these answers for.
+    fn own(&self, t: usize, late: usize) -> [f32; BANDS] {
         let end = (self.past + t + 1 - late) * BANDS;
         let (older, newer) = self.heard[end - BANDS..end + BANDS].split_at(BANDS);
-        let both = newer.iter().zip(older);
-        let loudest = both.fold(f32::MIN, |most, (newer, older)| {
-            most.max(NEWER_SHARE * newer + (1.0 - NEWER_SHARE) * older)
-        });
-        (loudest * MEL_SPREAD + MEL_CENTRE - LOG_POWER_OF_NOISE) / 2.0
+        let mut own = [0.0; BANDS];
+        for ((own, newer), older) in own.iter_mut().zip(newer).zip(older) {
+            let mel = NEWER_SHARE * newer + (1.0 - NEWER_SHARE) * older;
+            *own = (mel * MEL_SPREAD + MEL_CENTRE - LOG_POWER_OF_NOISE) / 2.0;
+        }
+        own
     }
 
     fn forget_all_but_the_newest(&mut self, count: usize) {
@@ -307,10 +312,12 @@ impl Weights {
             let (memory, frames, out) = turn.parts();
             let outs = out.chunks_exact_mut(Network::WIDTH_OUT);
             for (t, (out, answer)) in outs.zip(answers.by_ref()).enumerate() {
-                let level = memory.loudest(t, self.shape.late);
+                let own = memory.own(t, self.shape.late);
+                let level = own.iter().fold(f32::MIN, |most, own| most.max(*own));
                 for (y, answer) in out.iter_mut().zip(answer) {
                     *y = (answer + level).clamp(ENVELOPE_FLOOR, ENVELOPE_CEILING);
                 }
+                memory.articulation.apply(&own, out);
             }
             memory.forget_all_but_the_newest(frames.len() / BANDS);
         }

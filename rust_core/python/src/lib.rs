@@ -2,6 +2,7 @@
 #![allow(missing_docs)] // what users read stands in `_core.pyi`
 
 mod analyzers;
+mod articulation;
 mod batch;
 mod convert;
 mod net;
@@ -31,6 +32,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<stages::Limiter>()?;
     module.add_class::<stages::Fade>()?;
     module.add_class::<net::Network>()?;
+    module.add_class::<articulation::Articulation>()?;
     module.add_class::<prosody::Prosody>()?;
     module.add_class::<vocoder::Vocoder>()?;
     module.add_class::<path::Path>()?;
