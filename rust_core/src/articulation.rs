@@ -162,7 +162,7 @@ impl Articulation {
     fn speech(&mut self, level: f32) -> f32 {
         self.loudest = level.max(self.loudest - FADING);
         // Not so either where an envelope is no number.
-        if !(level >= SILENCE) {
+        if level < SILENCE || level.is_nan() {
             return 0.0;
         }
         1.0 / (1.0 + exp(-STEEPNESS * (level - self.loudest + QUIETER)))
