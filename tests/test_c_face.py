@@ -136,6 +136,12 @@ def test_mistakes_are_told(library: ctypes.CDLL, tmp_path: Path) -> None:
     assert library.pv_stream_process(stream, None, None, 5) == NULL
     assert library.pv_stream_process(None, None, None, 0) == NULL
     assert library.pv_stream_process(stream, None, None, 0) == OK
+    # Where in and out are the same, a failure leaves silence and not the speaker.
+    for failing in (lambda of: (None, of, of, 9), lambda of: (stream, None, of, 9)):
+        dry = np.full(9, 0.25, np.float32)
+        pointer = dry.ctypes.data
+        assert library.pv_stream_process(*failing(pointer)) == NULL
+        assert np.array_equal(dry, np.zeros(9, np.float32))
     assert library.pv_stream_status(stream, None) == NULL
     assert library.pv_stream_reset(None) == NULL
     assert library.pv_stream_latency(None) == 0

@@ -210,7 +210,8 @@ impl Articulation {
 fn differences(own: &[f32], whole: &[f32; BANDS]) -> [[f32; CEPSTRA]; TRACTS] {
     let mut heard = [0.0; BANDS];
     for (heard, own) in heard.iter_mut().zip(own) {
-        *heard = own.max(FLOOR);
+        let known = if own.is_nan() { FLOOR } else { *own };
+        *heard = known.clamp(FLOOR, ENVELOPE_CEILING);
     }
     let mut answered = [0.0; CEPSTRA];
     for (cepstrum, cosines) in answered.iter_mut().zip(&TABLES.cosines) {

@@ -226,7 +226,7 @@ impl Memory {
         let rows = both.chunks_exact_mut(2 * channels);
         for (t, (x, both)) in x.chunks_exact(channels).zip(rows).enumerate() {
             // The slot of the oldest is the one that this frame takes.
-            let slot = (self.position + t) * channels % ring.len();
+            let slot = (self.position + t) % (ring.len() / channels) * channels;
             let kept = &mut ring[slot..slot + channels];
             let (now, earlier) = both.split_at_mut(channels);
             earlier.copy_from_slice(kept);

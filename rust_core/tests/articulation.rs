@@ -169,6 +169,12 @@ fn what_is_no_number_passes_and_does_not_stay() {
         answers(&mut Articulation::new(), &own, &flat),
     );
     assert_eq!(with, without);
+    for odd in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
+        let mut stage = Articulation::new();
+        answers(&mut stage, &[[odd; BANDS]], &flat[..1]);
+        let after = answers(&mut stage, &own, &flat);
+        assert!(after.iter().flatten().all(|y| y.is_finite()));
+    }
 }
 
 #[test]

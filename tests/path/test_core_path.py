@@ -60,8 +60,10 @@ def test_ctrl_c_in_a_converter_is_no_fault_of_the_stream() -> None:
     def interrupted(frames: Frames) -> Frames:
         raise KeyboardInterrupt
 
+    stream = path()
     with pytest.raises(KeyboardInterrupt):
-        path().process(X, interrupted)
+        stream.process(X, interrupted)
+    assert np.abs(stream.process(X, steady)).max() > 0.01
 
 
 def test_a_clone_goes_on_as_the_other_would_have() -> None:

@@ -55,7 +55,8 @@ void pv_stream_close(pv_stream *stream);
 /* Samples by which the output trails the input. 0 for NULL. */
 size_t pv_stream_latency(const pv_stream *stream);
 
-/* Converts a block of any length; in and out hold n samples each, and may be the same. */
+/* Converts a block of any length; in and out hold n samples each, and may be the same. When it
+ * fails, out is silence. */
 int pv_stream_process(pv_stream *stream, const float *in, float *out, size_t n);
 
 /* Steers to another register and range, over 200 ms. */

@@ -165,7 +165,17 @@ pub unsafe extern "C" fn pv_stream_process(
     output: *mut f32,
     n: usize,
 ) -> c_int {
-    if n > 0 && (input.is_null() || output.is_null()) {
+    if n > 0 && output.is_null() {
+        return fails(NULL, "in and out must not be NULL");
+    }
+    let silence = || {
+        if n > 0 {
+            // SAFETY: not NULL, and the caller says that so many can be written.
+            unsafe { std::ptr::write_bytes(output, 0, n) };
+        }
+    };
+    if n > 0 && input.is_null() {
+        silence();
         return fails(NULL, "in and out must not be NULL");
     }
     let process = |chain: &mut Chain| {
@@ -183,7 +193,12 @@ pub unsafe extern "C" fn pv_stream_process(
         Ok(())
     };
     // SAFETY: handed on.
-    unsafe { on(stream, process) }
+    let code = unsafe { on(stream, process) };
+    if code != OK {
+        // Where in and out are the same, what stands there is the speaker.
+        silence();
+    }
+    code
 }
 
 /// # Safety

@@ -7,6 +7,9 @@ use crate::convert::{block as block_of, frames, frames_out, setting_error};
 use crate::net::Network;
 use crate::stages::rate;
 
+/// Natural logarithm of an amplitude that nobody hears.
+const SILENT: f32 = -16.0;
+
 /// What `status` gives, in the order of the fields of `persona_dsp::PathStatus`.
 pub type Status = (f32, f32, bool, Option<f32>, Option<f32>, u64, bool);
 
@@ -54,16 +57,16 @@ impl Path {
         } else {
             let mut stopped = None;
             let done = self.0.process(&input, &mut output, |mel, out| {
-                match answer(convert, mel, out) {
-                    Ok(()) => true,
-                    Err(error) => {
-                        // A failure is a fault of the stream; Ctrl-C is not a failure.
-                        if !error.is_instance_of::<PyException>(py) {
-                            stopped.get_or_insert(error);
-                        }
-                        false
+                if stopped.is_none() {
+                    match answer(convert, mel, out) {
+                        Ok(()) => return true,
+                        Err(error) if error.is_instance_of::<PyException>(py) => return false,
+                        Err(error) => stopped = Some(error),
                     }
                 }
+                // Ctrl-C is no failure of the stream: what it kept from being said is silence.
+                out.fill(SILENT);
+                true
             });
             if let Some(error) = stopped {
                 return Err(error);
