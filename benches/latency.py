@@ -8,7 +8,6 @@ the input.
 """
 
 import argparse
-import math
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,7 @@ from persona_voice._core import RATE
 from persona_voice.converter import BANDS, LOG_POWER_OF_NOISE, SILENT, Frames
 from persona_voice.path.stream import VoiceStream
 from persona_voice.persona.persona import load_persona
+from training.synthesis import band_centres_hz
 
 LONGEST_LAG_MS = 400
 # Envelopes are compared at 1 kHz, smoothed over a pitch period and more.
@@ -64,15 +64,6 @@ def vertex(scores: list[float], best: int) -> float:
     return 0.5 * (left - right) / curve if curve else 0.0
 
 
-def bands_below(hz: float) -> int:
-    """How many of the log-mel bands end below it (Slaney's scale: 15 mels to 1 kHz, then 27 for 6.4)."""
-
-    def mels(hz: float) -> float:
-        return 15.0 + 27.0 * math.log(hz / 1000) / math.log(6.4)
-
-    return min(int(mels(hz) / mels(RATE / 2) * (BANDS + 1)) - 1, BANDS)
-
-
 class FrameByFrame:
     """Each frame's own envelope, of the moment that the frame stands for and not of one between.
 
@@ -88,7 +79,8 @@ class FrameByFrame:
     EARLY = 720 - 624
 
     def __init__(self, sample_rate: int) -> None:
-        self.held = bands_below(0.45 * sample_rate)
+        ends_hz = np.append(band_centres_hz()[1:], RATE / 2)
+        self.held = int(np.searchsorted(ends_hz, 0.45 * sample_rate, side="right"))
 
     def start(self) -> Frames:
         return np.full((1, BANDS), np.log(1e-10), np.float32)

@@ -5,8 +5,7 @@ use std::sync::LazyLock;
 use crate::error::DspError;
 use crate::math::curve::exp;
 use crate::math::dot::dot;
-use crate::math::mel::BANDS;
-use crate::net::{ENVELOPE_CEILING, ENVELOPE_FLOOR};
+use crate::math::mel::{BANDS, LOUDEST, SILENT};
 
 /// Two envelopes of a frame: harmonics, noise.
 const WIDTH: usize = 2 * BANDS;
@@ -97,7 +96,7 @@ impl Articulation {
             heard: 0.0,
             compared: PRIOR_HOPS,
             tract: (TRACTS / 2) as f32,
-            loudest: ENVELOPE_FLOOR,
+            loudest: SILENT,
         }
     }
 
@@ -153,7 +152,7 @@ impl Articulation {
         }
         for band in [harmonics, noise] {
             for (y, more) in band.iter_mut().zip(&more) {
-                *y = (*y + more).clamp(ENVELOPE_FLOOR, ENVELOPE_CEILING);
+                *y = (*y + more).clamp(SILENT, LOUDEST);
             }
         }
     }
@@ -211,7 +210,7 @@ fn differences(own: &[f32], whole: &[f32; BANDS]) -> [[f32; CEPSTRA]; TRACTS] {
     let mut heard = [0.0; BANDS];
     for (heard, own) in heard.iter_mut().zip(own) {
         let known = if own.is_nan() { FLOOR } else { *own };
-        *heard = known.clamp(FLOOR, ENVELOPE_CEILING);
+        *heard = known.clamp(FLOOR, LOUDEST);
     }
     let mut answered = [0.0; CEPSTRA];
     for (cepstrum, cosines) in answered.iter_mut().zip(&TABLES.cosines) {

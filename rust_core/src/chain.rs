@@ -4,7 +4,7 @@ use crate::error::{check_range, check_room, DspError};
 use crate::f0::F0Tracker;
 use crate::features::LogMel;
 use crate::level::{Limiter, Loudness};
-use crate::math::mel::BANDS;
+use crate::math::mel::{BANDS, SILENT};
 use crate::net::Network;
 use crate::prosody::{Prosody, ProsodyTargets};
 use crate::resample::{Resampler, MAX_RATE, MIN_RATE};
@@ -21,8 +21,6 @@ const F0_WIDTH: usize = 4;
 const VAD_WIDTH: usize = 2;
 /// Peaks above this are held back: a little under full scale, for converters that overshoot.
 const CEILING_DB: f64 = -1.0;
-/// Natural logarithm of an amplitude that nobody hears: the envelope of silence.
-const SILENT: f32 = -16.0;
 /// Log-mel below which, in every band, a frame is digital silence: -87 dB. Nobody speaks there, and
 /// what the network would make of it is not speech either.
 const SILENT_MEL: f32 = -20.0;

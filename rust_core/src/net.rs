@@ -6,18 +6,14 @@ use crate::articulation::Articulation;
 use crate::error::{check_room, DspError};
 use crate::math::curve::gelu;
 use crate::math::matrix::Linear;
+use crate::math::mel::{BANDS, LOUDEST, SILENT};
 
-/// Bands of a log-mel frame, and of each of the two envelopes.
-const BANDS: usize = 80;
 /// Log-mel runs from -23 to about 0: brought to about -2.6 to 2.
 const MEL_CENTRE: f32 = -10.0;
 const MEL_SPREAD: f32 = 5.0;
 /// Log-mel of digital silence, and how far from it any frame is believed.
 const SILENT_MEL: f32 = -23.0;
 const LOUDEST_MEL: f32 = 60.0;
-/// Natural logarithm of an amplitude: of a silent band, and of one louder than speech ever is.
-pub(crate) const ENVELOPE_FLOOR: f32 = -16.0;
-pub(crate) const ENVELOPE_CEILING: f32 = 4.0;
 /// A frame stands for 1.6 hops before its end: a moment whole hops before lies between two.
 const NEWER_SHARE: f32 = 0.6;
 /// Log power of noise of unit power in a bin of the analysis: ln(4 * 1.5 / 768).
@@ -315,7 +311,7 @@ impl Weights {
                 let own = memory.own(t, self.shape.late);
                 let level = own.iter().fold(f32::MIN, |most, own| most.max(*own));
                 for (y, answer) in out.iter_mut().zip(answer) {
-                    *y = (answer + level).clamp(ENVELOPE_FLOOR, ENVELOPE_CEILING);
+                    *y = (answer + level).clamp(SILENT, LOUDEST);
                 }
                 memory.articulation.apply(&own, out);
             }

@@ -165,19 +165,6 @@ pub unsafe extern "C" fn pv_stream_process(
     output: *mut f32,
     n: usize,
 ) -> c_int {
-    if n > 0 && output.is_null() {
-        return fails(NULL, "in and out must not be NULL");
-    }
-    let silence = || {
-        if n > 0 {
-            // SAFETY: not NULL, and the caller says that so many can be written.
-            unsafe { std::ptr::write_bytes(output, 0, n) };
-        }
-    };
-    if n > 0 && input.is_null() {
-        silence();
-        return fails(NULL, "in and out must not be NULL");
-    }
     let process = |chain: &mut Chain| {
         let (mut heard, mut said) = ([0.0; PIECE], [0.0; PIECE]);
         for at in (0..n).step_by(PIECE) {
@@ -192,11 +179,16 @@ pub unsafe extern "C" fn pv_stream_process(
         }
         Ok(())
     };
-    // SAFETY: handed on.
-    let code = unsafe { on(stream, process) };
-    if code != OK {
+    let code = if n > 0 && (input.is_null() || output.is_null()) {
+        fails(NULL, "in and out must not be NULL")
+    } else {
+        // SAFETY: handed on.
+        unsafe { on(stream, process) }
+    };
+    if code != OK && n > 0 && !output.is_null() {
         // Where in and out are the same, what stands there is the speaker.
-        silence();
+        // SAFETY: not NULL, and the caller says that so many can be written.
+        unsafe { std::ptr::write_bytes(output, 0, n) };
     }
     code
 }

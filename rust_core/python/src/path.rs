@@ -1,4 +1,5 @@
 use numpy::{PyArray1, PyArray2};
+use persona_dsp::math::mel::SILENT;
 use persona_dsp::{Network as CoreNetwork, Path as Core, PathStatus, ProsodyTargets};
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
@@ -6,9 +7,6 @@ use pyo3::prelude::*;
 use crate::convert::{block as block_of, frames, frames_out, setting_error};
 use crate::net::Network;
 use crate::stages::rate;
-
-/// Natural logarithm of an amplitude that nobody hears.
-const SILENT: f32 = -16.0;
 
 /// What `status` gives, in the order of the fields of `persona_dsp::PathStatus`.
 pub type Status = (f32, f32, bool, Option<f32>, Option<f32>, u64, bool);

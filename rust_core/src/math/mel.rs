@@ -2,6 +2,10 @@
 
 /// Bands of the log-mel frames and of the vocoder's envelopes.
 pub const BANDS: usize = 80;
+/// Natural logarithm of an amplitude that nobody hears: the envelope of silence.
+pub const SILENT: f32 = -16.0;
+/// And of one louder than speech ever is.
+pub const LOUDEST: f32 = 4.0;
 
 /// Mels per hertz below the break.
 const LINEAR: f64 = 3.0 / 200.0;
