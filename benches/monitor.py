@@ -30,7 +30,7 @@ from benches.report import Result
 from benches.sources import STREAM_RATE, Engines, Samples, recordings
 from benches.streaming import StreamSettings, run
 from persona_voice.audio.devices import DeviceSettings, SoundCard
-from persona_voice.cli.monitor import SWITCH_S
+from persona_voice.live.realtime import realtime
 from persona_voice.live.session import Session
 from persona_voice.path.stream import StreamStatus, VoiceStream
 
@@ -45,6 +45,18 @@ MODULES = (
     "module-remap-source source_name=microphone master=both.monitor channels=1 "
     "channel_map=mono master_channel_map=front-left remix=no",
 )
+# A process beside, which asks for two milliseconds of sleep and notes when it gets ten more: then it
+# is the machine that gives no time, and no program on it can keep up without so much in hand.
+IDLER = """
+import time
+last = time.monotonic()
+while True:
+    time.sleep(0.002)
+    now = time.monotonic()
+    if now - last > 0.012:
+        print(round(1000 * (now - last) - 2, 1), flush=True)
+    last = now
+"""
 # The session, the player and the recorder start one after the other; this much is not judged.
 SETTLE_S = 5.0
 # The sound server keeps 16 bits; what differs by more is another sound.
@@ -106,24 +118,30 @@ def live(
     path.process(np.zeros(STREAM_RATE, np.float32))  # torch takes its time at first
     path.reset()
     stream = Kept(path)
-    device = SoundCard(DeviceSettings(None, None, STREAM_RATE, options.block_ms))
-    switch = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH_S)
+    device = SoundCard(
+        DeviceSettings(None, None, STREAM_RATE, options.block_ms, options.headroom_ms)
+    )
     record = ["parec", "-d", "both.monitor", "--raw", "--format=float32le", "--channels=2"]
-    with heard.open("wb") as file, Session(stream, device, options.headroom_ms) as session:
+    session = Session(stream, device, options.headroom_ms)
+    with heard.open("wb") as file, realtime(), session:
         player = subprocess.Popen(["paplay", "-d", "said", said])
         recorder = subprocess.Popen([*record, f"--rate={STREAM_RATE}"], stdout=file)
+        idler = subprocess.Popen([sys.executable, "-c", IDLER], stdout=subprocess.PIPE, text=True)
         try:
             time.sleep(SETTLE_S)
             counted = watch(session, options.seconds)
             time.sleep(SETTLE_S / 2)
         finally:
-            for child in (player, recorder):
+            for child in (player, recorder, idler):
                 child.terminate()
                 child.wait()
         counted["latency_stated_ms"] = session.status.latency_ms
         counted["latency_of_device_stated_ms"] = device.latency_ms
-    sys.setswitchinterval(switch)
+    stood_still = [float(line) for line in idler.communicate()[0].split()]
+    counted["machine_stood_still_ms"] = {
+        "times": len(stood_still),
+        "most": max(stood_still, default=0.0),
+    }
     return counted, np.concatenate(stream.made)
 
 

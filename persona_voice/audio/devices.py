@@ -5,6 +5,7 @@ The library for it is loaded when a device is first asked for, never on import.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import median
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -14,6 +15,10 @@ import numpy.typing as npt
 from persona_voice.errors import DeviceError
 
 Samples = npt.NDArray[np.float32]
+# A driver says unsteadily when a sample is due; the median of so long is steady,
+SUPPLY_MS = 200
+# to within this (PulseAudio on a machine that stood still for 28 ms at a time: 2.3 ms).
+UNREST_MS = 2.5
 # What came in, and whether the driver lost some before. The array is mono and only lent.
 Hear = Callable[[Samples, bool], None]
 # Room for what goes out, and whether the driver lacked some before. As above.
@@ -56,12 +61,16 @@ class DeviceInfo:
 
 @dataclass(frozen=True)
 class DeviceSettings:
-    """Names, parts of names or numbers of devices; None is the system's choice."""
+    """Names, parts of names or numbers of devices; None is the system's choice.
+
+    ``headroom_ms``: what the driver keeps ready to play beyond a block.
+    """
 
     input: str | None = None
     output: str | None = None
     sample_rate: int = 48_000
     block_ms: float = 10.0
+    headroom_ms: float = 20.0
 
     @property
     def block_samples(self) -> int:
@@ -117,6 +126,41 @@ def choose(devices: list[DeviceInfo], way: str, wanted: str | None) -> DeviceInf
     )
 
 
+class Supply:
+    """Sees that an output ran dry, which a sound server may not tell (PulseAudio behind ALSA).
+
+    When a sample is due, less the time of all that was given before it, is when the output began.
+    That stays, but for the drift of two clocks; it comes later only by what was played meanwhile
+    for want of samples.
+    """
+
+    def __init__(self, sample_rate: int) -> None:
+        self._rate = sample_rate
+        self._given = self._span = 0
+        self._before: list[float] = []
+        self._readings: list[float] = []
+
+    def dry(self, due: float, count: int, flagged: bool) -> bool:
+        """Whether it ran dry since this was last said; `count` samples are due at `due`, in seconds.
+
+        As the driver flags it, or else as the clock shows it, up to twice `SUPPLY_MS` later.
+        """
+        self._readings.append(due - self._given / self._rate)
+        self._given += count
+        self._span += count
+        if not flagged and self._span < self._rate * SUPPLY_MS // 1000:
+            return False
+        began = median(self._readings)
+        dry = flagged or any(began - before > UNREST_MS / 1000 for before in self._before)
+        # A span in which it ran dry lies on both sides of that, the first is the driver's, which fills
+        # its buffer: the next is the new measure. The last two are, since one may lie between.
+        first = self._given == self._span
+        self._before = [] if dry or first else [*self._before[-1:], began]
+        self._readings.clear()
+        self._span = 0
+        return dry
+
+
 class SoundCard:
     """A stream from the microphone and one to the loudspeaker; mono is made from up to two channels.
 
@@ -140,16 +184,31 @@ class SoundCard:
         self._hear: Hear | None = None
         self._play: Play | None = None
         self._stopped = self._stopping = False
-        self._ahead = False  # whether what was given to the driver last was not due at once
+        self._supply = Supply(self.sample_rate)
         self._mono_in, self._mono_out = np.zeros((2, self.block_samples), np.float32)
-        self._input = self._open(library.InputStream, source.number, source.inputs, self._heard)
+        self._input = self._open(
+            library.InputStream, source.number, source.inputs, "low", self._heard
+        )
         try:
-            self._output = self._open(library.OutputStream, sink.number, sink.outputs, self._due)
+            self._output = self._open(
+                library.OutputStream,
+                sink.number,
+                sink.outputs,
+                settings.headroom_ms / 1000,
+                self._due,
+            )
         except DeviceError:
             self._input.close()
             raise
 
-    def _open(self, kind: Any, number: int, channels: int, callback: Callable[..., None]) -> Any:
+    def _open(
+        self,
+        kind: Any,
+        number: int,
+        channels: int,
+        latency: float | str,
+        callback: Callable[..., None],
+    ) -> Any:
         return self._attempt(
             kind,
             samplerate=self.sample_rate,
@@ -157,7 +216,7 @@ class SoundCard:
             device=number,
             channels=min(2, channels),
             dtype="float32",
-            latency="low",
+            latency=latency,
             callback=callback,
             finished_callback=self._finished,
         )
@@ -193,18 +252,13 @@ class SoundCard:
             self._hear(self._mono_in, bool(flags.input_overflow))
 
     def _due(self, outdata: Any, _frames: int, time: Any, flags: Any) -> None:
-        """As above.
-
-        A sound server that had nothing left to play may not flag it (PulseAudio behind ALSA: every
-        other time); but then what comes now is due now, where before there was time.
-        """
+        """As above."""
         if self._play is None:
             outdata[:] = 0
             return
-        ahead = time.outputBufferDacTime > time.currentTime
-        underrun = bool(flags.output_underflow) or (self._ahead and not ahead)
-        self._ahead = ahead and not underrun
-        self._play(self._mono_out, underrun)
+        flagged = bool(flags.output_underflow)
+        dry = self._supply.dry(time.outputBufferDacTime, len(outdata), flagged)
+        self._play(self._mono_out, dry)
         outdata[:] = self._mono_out[:, None]
 
     def _finished(self) -> None:

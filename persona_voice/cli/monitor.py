@@ -9,14 +9,13 @@ from persona_voice.audio.devices import DeviceSettings, SoundCard, list_devices
 from persona_voice.build import open_stream
 from persona_voice.converter import MODES
 from persona_voice.live.meters import line
+from persona_voice.live.realtime import realtime
 from persona_voice.live.session import Session
 
 # The status is shown this often.
 SHOW_S = 0.25
 # When no terminal reads it, a line this often is enough.
 LOG_S = 10.0
-# The driver's thread needs the interpreter within a millisecond, not five as is usual.
-SWITCH_S = 0.0005
 
 
 def positive(text: str) -> float:
@@ -36,7 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--headroom-ms",
         type=positive,
         default=20.0,
-        help="time to work in beyond a block (20); more of it on a busy machine",
+        help="time to work in, and sound that the driver holds ready, beyond a block (20 each); "
+        "more of it on a busy machine",
     )
     parser.add_argument("--seconds", type=positive, help="stop after so long")
     parser.add_argument("--persona", default="samantha", help="name or file (samantha)")
@@ -51,16 +51,13 @@ def run(options: argparse.Namespace) -> int:
     # The stream first: whoever lacks the model should not hear of sound cards.
     stream = open_stream(options.persona, options.rate, options.mode, weights=options.weights)
     device = SoundCard(
-        DeviceSettings(options.input, options.output, options.rate, options.block_ms)
+        DeviceSettings(
+            options.input, options.output, options.rate, options.block_ms, options.headroom_ms
+        )
     )
     print(f"{device.name}, {options.rate} Hz. Headphones, or it hears itself. Ctrl-C ends it.")
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH_S)
-    try:
-        with Session(stream, device, options.headroom_ms) as session:
-            watch(session, options.seconds)
-    finally:
-        sys.setswitchinterval(before)
+    with realtime(), Session(stream, device, options.headroom_ms) as session:
+        watch(session, options.seconds)
     return 0
 
 

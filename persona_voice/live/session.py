@@ -28,8 +28,6 @@ Samples = npt.NDArray[np.float32]
 
 # Input that waits longer than this is dropped: nobody would want to hear it by then.
 RING_MS = 500
-# The worker looks for new input this often: a fifth of the usual block.
-LOOK_MS = 2
 # Input is worked on in pieces of this at most: with a converter whose cost is by the call and not by
 # the hop, as torch's is, a worker that is behind catches up the faster the longer they are.
 PIECE_MS = 100
@@ -127,7 +125,7 @@ class Session:
         self._worker_faults = dict.fromkeys(
             ("input_overrun", "late", "non_finite", "stream_failed"), 0
         )
-        self._stop = threading.Event()
+        self._stop, self._news = threading.Event(), threading.Event()
         self._worker = threading.Thread(target=self._run, name="persona-voice", daemon=True)
 
     def __enter__(self) -> Self:
@@ -145,6 +143,7 @@ class Session:
         try:
             self._device.stop()
         finally:
+            self._news.set()
             self._worker.join()
 
     @property
@@ -166,9 +165,10 @@ class Session:
         )
 
     def hear(self, heard: Samples, overrun: bool) -> None:
-        """On the driver's thread: copies to the ring, and counts."""
+        """On the driver's thread: copies to the ring, counts, and wakes the worker."""
         self._input.write(self._heard, heard)
         self._heard += len(heard)
+        self._news.set()
         if overrun:
             self._callback_faults["input_overrun"] += 1
 
@@ -245,5 +245,7 @@ class Session:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            if not self.work():
-                self._stop.wait(LOOK_MS / 1000)
+            self._news.wait()
+            self._news.clear()
+            while self.work() and not self._stop.is_set():
+                pass

@@ -85,9 +85,7 @@ def test_nothing_of_a_sound_card_is_loaded_on_import() -> None:
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
-# What is given now is played 30 ms later, or at once.
-AHEAD = SimpleNamespace(currentTime=5.0, outputBufferDacTime=5.03)
-NOW = SimpleNamespace(currentTime=5.0, outputBufferDacTime=5.0)
+TIME = SimpleNamespace(currentTime=5.0, outputBufferDacTime=5.03)
 
 
 class Library(SimpleNamespace):
@@ -165,31 +163,55 @@ def test_a_card_is_mono_inside_whatever_its_channels(library: Library) -> None:
     stereo = np.array([[1, 3], [2, 2], [0, 1], [0, 0], [4, 6]], np.float32)
     out = np.full((5, 2), np.nan, np.float32)
     flags = SimpleNamespace(input_overflow=True, output_underflow=True)
-    library.opened["in"]["callback"](stereo, 5, AHEAD, flags)
-    library.opened["out"]["callback"](out, 5, AHEAD, flags)
+    library.opened["in"]["callback"](stereo, 5, TIME, flags)
+    library.opened["out"]["callback"](out, 5, TIME, flags)
     assert not out.any()  # nobody listens yet
     card.start(hear, play)
-    library.opened["in"]["callback"](stereo, 5, AHEAD, flags)
-    library.opened["out"]["callback"](out, 5, AHEAD, flags)
+    library.opened["in"]["callback"](stereo, 5, TIME, flags)
+    library.opened["out"]["callback"](out, 5, TIME, flags)
     assert heard == [[2, 2, 0.5, 0, 5, True]]
     np.testing.assert_array_equal(out, np.repeat([[1], [2], [3], [4], [6]], 2, axis=1))
 
 
-def test_a_server_that_ran_dry_is_an_underrun_once_flagged_or_not(library: Library) -> None:
+def underruns(
+    library: Library, late_s: dict[int, float], flagged: tuple[int, ...] = (), blocks: int = 300
+) -> list[int]:
+    """In which of the blocks of 10 ms an underrun is told, where the output stands `late_s` from some on."""
     card = SoundCard(DeviceSettings())
     told: list[bool] = []
     card.start(lambda *_: None, lambda _, underrun: told.append(underrun))
-    out = np.zeros((480, 2), np.float32)
+    unrest = np.random.default_rng(1).uniform(-0.002, 0.002, blocks)
+    late = 0.0
+    for block in range(blocks):
+        late += late_s.get(block, 0.0)
+        drift = 1e-4 * block / 100
+        due = 5.0 + block / 100 + late + drift + unrest[block] - 0.03 * (block % 50 == 7)
+        time = SimpleNamespace(currentTime=due - 0.03, outputBufferDacTime=due)
+        flags = SimpleNamespace(output_underflow=block in flagged)
+        library.opened["out"]["callback"](np.zeros((480, 2), np.float32), 480, time, flags)
+    return [block for block, underrun in enumerate(told) if underrun]
 
-    def due(time: Any, flagged: bool = False) -> bool:
-        flags = SimpleNamespace(output_underflow=flagged)
-        library.opened["out"]["callback"](out, 480, time, flags)
-        return told[-1]
 
-    assert [due(NOW), due(NOW), due(AHEAD)] == [False, False, False]  # it fills its buffer first
-    assert [due(NOW), due(NOW), due(AHEAD)] == [True, False, False]
-    assert [due(NOW, flagged=True), due(AHEAD)] == [True, False]
-    assert [due(AHEAD, flagged=True), due(NOW), due(AHEAD)] == [True, False, False]
+def test_a_driver_whose_clock_is_unsteady_and_drifts_has_not_run_dry(library: Library) -> None:
+    assert underruns(library, {}) == []
+    assert underruns(library, {5: 0.03}) == []  # it fills its buffer first
+    assert underruns(library, {100: -0.02}) == []
+
+
+@pytest.mark.parametrize("late_s", [0.004, 0.01, 0.11])
+def test_a_server_that_ran_dry_without_a_word_is_an_underrun_once(
+    library: Library, late_s: float
+) -> None:
+    for at in (60, 69, 75, 79):
+        (told,) = underruns(library, {at: late_s})
+        assert at <= told < at + 40
+    assert len(underruns(library, {100: late_s, 150: late_s, 200: late_s})) == 3
+
+
+def test_what_the_driver_flags_is_told_at_once_and_not_twice(library: Library) -> None:
+    assert underruns(library, {110: 0.08}, flagged=(110,)) == [110]
+    assert underruns(library, {}, flagged=(0, 50)) == [0, 50]
+    assert underruns(library, {110: 0.08, 200: 0.01}, flagged=(110,)) == [110, 210]
 
 
 @pytest.mark.parametrize("broken", ["open out", "start in", "start out"])
