@@ -10,10 +10,10 @@ are put together again, which is counted too. Faults are data. Whatever fails, t
 to silence; the microphone's sound has no way to it but through the stream.
 """
 
-import sys
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
+from statistics import median_high
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -31,8 +31,10 @@ RING_MS = 500
 # Input is worked on in pieces of this at most: with a converter whose cost is by the call and not by
 # the hop, as torch's is, a worker that is behind catches up the faster the longer they are.
 PIECE_MS = 100
-# The clocks have parted when, for so long, what was heard never came nearer than this to when it
-# was due: a driver calls in bursts, and only their best moment tells.
+# At first a driver fills its buffers all at once; by the end of this it has.
+START_MS = 200
+# Later the clocks have parted when, in the second half of this, what was heard never came nearer than
+# the other to when it was due: a driver calls in bursts, and only their best moment tells.
 WATCH_MS = 2_000
 SLIP_MS = 30
 
@@ -64,31 +66,31 @@ class SessionStatus:
 
 
 class Watch:
-    """Sees two clocks part, of which each is read now early, now late."""
+    """Sees how far one clock leads another, of which each is read now early, now late."""
 
     def __init__(self, sample_rate: int) -> None:
-        self._span = sample_rate * WATCH_MS // 1000
-        self._slip = sample_rate * SLIP_MS // 1000
-        self._begin()
+        self._span = sample_rate * START_MS // 1000
+        self._next_span = sample_rate * WATCH_MS // 1000
+        self._slip = 0
+        self._next_slip = sample_rate * SLIP_MS // 1000
+        self._since = 0
+        self._leads: list[int] = []
+        self.started = False
 
-    def _begin(self) -> None:
-        self._seen, self._least, self._most = 0, sys.maxsize, -sys.maxsize
+    def parted(self, heard: int, lead: int) -> int:
+        """Samples to put right, now that `heard` leads by `lead`; negative where it is behind.
 
-    def parted(self, lead: int, count: int) -> int:
-        """Samples by which one leads the other now, `count` after the last time.
-
-        Once every `WATCH_MS` the least that it led by all the while, if that is more than
-        `SLIP_MS`, negative for behind; otherwise 0.
+        After `START_MS` whatever it leads by since half that time; later, once every `WATCH_MS`, only
+        if that is more than `SLIP_MS`.
         """
-        self._seen += count
-        self._least, self._most = min(self._least, lead), max(self._most, lead)
-        if self._seen < self._span:
+        self._leads.append(lead)
+        if heard - self._since < self._span:
             return 0
-        least, most = self._least, self._most
-        self._begin()
-        if least > self._slip:
-            return least
-        return most if most < -self._slip else 0
+        leads = self._leads[len(self._leads) // 2 :]
+        parted = min(leads) > self._slip or max(leads) < -self._slip
+        self._leads, self._since = [], heard
+        self._span, self._slip, self.started = self._next_span, self._next_slip, True
+        return median_high(leads) if parted else 0
 
 
 class Session:
@@ -179,7 +181,7 @@ class Session:
         goes_on = self._playing and self._in_step(len(out))
         there = self._read(out) if goes_on else 0
         self._seam_out.join(out, there)
-        if underrun or (goes_on and there < len(out)):
+        if underrun or (goes_on and self._watch.started and there < len(out)):
             self._callback_faults["output_underrun"] += 1
 
     def _in_step(self, count: int) -> bool:
@@ -187,14 +189,16 @@ class Session:
         if self._wait > 0:
             self._wait -= count
             return False
-        parted = self._watch.parted(self._heard - self._clock - count, count)
+        first = not self._watch.started
+        parted = self._watch.parted(self._heard, self._heard - self._clock - count)
         if not parted:
             return True
-        self._callback_faults["clock_slip"] += 1
-        if parted > 0:
+        if first or parted > 0:
             self._clock += parted + count
         else:
             self._wait = -parted - count
+        if not first:
+            self._callback_faults["clock_slip"] += 1
         return False
 
     def _read(self, out: Samples) -> int:
@@ -220,7 +224,7 @@ class Session:
         out, good = self._convert(block)
         self._seam_in.join(out, good)
         self._output.write(start + self._headroom, out)
-        if start + self._headroom < self._clock:
+        if self._watch.started and start + self._headroom < self._clock:
             self._worker_faults["late"] += 1
         return True
 

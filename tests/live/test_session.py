@@ -199,6 +199,25 @@ def test_clocks_that_parted_are_put_together_again_counted_and_without_a_click(
     assert abs(said * BLOCK - session.latency_samples) <= 3 * BLOCK + 30 * RATE // 1000
 
 
+@pytest.mark.parametrize("filled", [0, 1, 3, 7, 30])
+def test_a_driver_that_fills_its_buffer_at_first_is_no_fault_and_takes_none_of_the_headroom(
+    filled: int,
+) -> None:
+    session = Session(Dry(), Loopback(speech(), RATE, BLOCK), HEADROOM_MS)
+    said, late = speech(), session.latency_samples
+    out = np.zeros(BLOCK, np.float32)
+    for turn in range(60):
+        session.hear(said[turn * BLOCK :][:BLOCK].copy(), False)
+        if turn < 40 or turn % 3 == 0:  # as late as the headroom allows
+            while session.work():
+                pass
+        for _ in range(1 if turn else 1 + filled):
+            session.play(out, False)
+        if turn > 30:
+            np.testing.assert_array_equal(out, said[turn * BLOCK - late :][:BLOCK])
+    assert session.status.faults == {}
+
+
 def test_clocks_that_only_tremble_are_left_alone() -> None:
     device, session, _ = start(np.zeros(0, np.float32))
     for _ in range(200):  # bursts of two blocks
