@@ -127,7 +127,8 @@ class Session:
         self._worker_faults = dict.fromkeys(
             ("input_overrun", "late", "non_finite", "stream_failed"), 0
         )
-        self._stop, self._news = threading.Event(), threading.Event()
+        self._stop = threading.Event()
+        self._no_news = threading.Lock()  # held while the worker has nothing to do
         self._worker = threading.Thread(target=self._run, name="persona-voice", daemon=True)
 
     def __enter__(self) -> Self:
@@ -145,7 +146,7 @@ class Session:
         try:
             self._device.stop()
         finally:
-            self._news.set()
+            self._wake()
             self._worker.join()
 
     @property
@@ -170,7 +171,7 @@ class Session:
         """On the driver's thread: copies to the ring, counts, and wakes the worker."""
         self._input.write(self._heard, heard)
         self._heard += len(heard)
-        self._news.set()
+        self._wake()
         if overrun:
             self._callback_faults["input_overrun"] += 1
 
@@ -247,9 +248,13 @@ class Session:
             return silence
         return np.array(out, np.float32), len(out)
 
+    def _wake(self) -> None:
+        """Never waits."""
+        if self._no_news.locked():
+            self._no_news.release()
+
     def _run(self) -> None:
         while not self._stop.is_set():
-            self._news.wait()
-            self._news.clear()
+            self._no_news.acquire()
             while self.work() and not self._stop.is_set():
                 pass
