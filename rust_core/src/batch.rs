@@ -2,6 +2,7 @@
 
 use crate::chain::{Path, PathStatus};
 use crate::error::{check_range, check_room, DspError};
+use crate::manner::Manner;
 use crate::net::{Memory, Network, Room, Turn};
 use crate::prosody::ProsodyTargets;
 
@@ -101,11 +102,28 @@ impl Batch {
     /// # Errors
     /// `not_joined`, `out_of_range`; the old targets stay.
     pub fn set_targets(&mut self, slot: usize, targets: ProsodyTargets) -> Result<(), DspError> {
+        self.path(slot)?.set_targets(targets)
+    }
+
+    /// As [`Path::set_manner`], of one stream.
+    ///
+    /// # Errors
+    /// `not_joined`, `out_of_range`; the old manner stays.
+    pub fn set_manner(&mut self, slot: usize, manner: Manner) -> Result<(), DspError> {
+        self.path(slot)?.set_manner(manner)
+    }
+
+    /// As [`Path::express`], of one stream.
+    ///
+    /// # Errors
+    /// `not_joined`, `out_of_range`; the old mood stays.
+    pub fn express(&mut self, slot: usize, mood: Manner, half_life: f32) -> Result<(), DspError> {
+        self.path(slot)?.express(mood, half_life)
+    }
+
+    fn path(&mut self, slot: usize) -> Result<&mut Path, DspError> {
         let stream = self.streams.iter_mut().find(|s| s.slot == slot);
-        stream
-            .ok_or(DspError::NotJoined { slot })?
-            .path
-            .set_targets(targets)
+        Ok(&mut stream.ok_or(DspError::NotJoined { slot })?.path)
     }
 
     /// Blocks `[slots, n]`, row after row, to as many samples.

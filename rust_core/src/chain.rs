@@ -1,9 +1,12 @@
 //! The whole path: every stage in order, and what lies between them.
 
+use std::sync::Arc;
+
 use crate::error::{check_range, check_room, DspError};
 use crate::f0::F0Tracker;
 use crate::features::LogMel;
 use crate::level::{Limiter, Loudness};
+use crate::manner::{colour, tilt_octaves, Manner};
 use crate::math::mel::{BANDS, SILENT};
 use crate::net::Network;
 use crate::prosody::{Prosody, ProsodyTargets};
@@ -101,8 +104,10 @@ pub struct Path {
     f0_frames: Vec<f32>,
     vad_frames: Vec<f32>,
     levels: Vec<f32>,
-    /// Shaped F0: `f0_wait` values that are due, then those of the piece.
+    /// Shaped F0 and the manner of its moment: `f0_wait` that are due, then those of the piece.
     shaped: Vec<f32>,
+    manners: Vec<Manner>,
+    tilt_octaves: Arc<[f32; BANDS]>,
     envelopes: Vec<f32>,
     frames: Vec<f32>,
     /// Synthesised and not yet due, the first `waiting_len`.
@@ -166,6 +171,8 @@ impl Path {
             vad_frames: vec![0.0; TOGETHER * VAD_WIDTH],
             levels: vec![0.0; TOGETHER],
             shaped: vec![0.0; f0_wait + TOGETHER],
+            manners: vec![Manner::default(); f0_wait + TOGETHER],
+            tilt_octaves: Arc::new(tilt_octaves()),
             envelopes: vec![0.0; TOGETHER * ENVELOPES],
             frames: vec![0.0; TOGETHER * Vocoder::WIDTH],
             waiting: vec![0.0; PIECE + HOP],
@@ -213,6 +220,23 @@ impl Path {
         Ok(())
     }
 
+    /// Speaks in another manner until told otherwise, over 200 ms from the next hop on.
+    ///
+    /// # Errors
+    /// As of [`Prosody::set_manner`]; the old manner stays.
+    pub fn set_manner(&mut self, manner: Manner) -> Result<(), DspError> {
+        self.prosody.set_manner(manner)
+    }
+
+    /// A mood, from the next hop on, of which half is left after each half-life of so many hops; 0
+    /// for one that stays until the next.
+    ///
+    /// # Errors
+    /// As of [`Prosody::express`]; the old mood stays.
+    pub fn express(&mut self, mood: Manner, half_life_hops: f32) -> Result<(), DspError> {
+        self.prosody.express(mood, half_life_hops)
+    }
+
     /// Writes as many samples as come in, and returns their number.
     ///
     /// `convert` gets whole log-mel frames of 80 and writes an envelope frame of 160 for each; it
@@ -237,7 +261,7 @@ impl Path {
         Ok(input.len())
     }
 
-    /// Forgets the stream and its faults; the targets stay.
+    /// Forgets the stream, its faults and its mood; targets and lasting manner stay.
     pub fn reset(&mut self) {
         for stage in [&mut self.resample_in, &mut self.resample_out] {
             stage.reset();
@@ -257,6 +281,7 @@ impl Path {
         self.quiet = self.stretch - 1;
         self.status = NOTHING_YET;
         self.shaped.fill(self.register_hz);
+        self.manners.fill(self.prosody.manner());
         self.waiting[..HOP].fill(0.0);
         self.waiting_len = HOP;
         self.surplus = 0;
@@ -321,8 +346,11 @@ impl Path {
         self.vad.process(inside, &mut self.vad_frames)?;
         self.loudness_in.process(inside, &mut self.levels)?;
         let f0_frames = &self.f0_frames[..count * F0_WIDTH];
-        self.prosody
-            .process(f0_frames, &mut self.shaped[self.f0_wait..])?;
+        for (k, frame) in f0_frames.chunks_exact(F0_WIDTH).enumerate() {
+            let at = self.f0_wait + k;
+            self.prosody.process(frame, &mut self.shaped[at..])?;
+            self.manners[at] = self.prosody.manner();
+        }
         if let Some(f0) = f0_frames.chunks_exact(F0_WIDTH).last() {
             let voiced = f0[2] > 0.5;
             self.status.input_db = self.levels[count - 1];
@@ -355,15 +383,17 @@ impl Path {
     fn synthesise(&mut self) -> Result<(), DspError> {
         let count = self.count;
         let frames = &mut self.frames[..count * Vocoder::WIDTH];
-        for ((frame, f0), envelope) in frames
+        for (k, (frame, envelope)) in frames
             .chunks_exact_mut(Vocoder::WIDTH)
-            .zip(&self.shaped)
             .zip(self.envelopes.chunks_exact(ENVELOPES))
+            .enumerate()
         {
-            frame[0] = *f0;
+            frame[0] = self.shaped[k];
             frame[1..].copy_from_slice(envelope);
+            colour(self.manners[k], &self.tilt_octaves, &mut frame[1..]);
         }
         self.shaped.copy_within(count..count + self.f0_wait, 0);
+        self.manners.copy_within(count..count + self.f0_wait, 0);
         let room = &mut self.waiting[self.waiting_len..];
         self.waiting_len += self.vocoder.process(frames, room)?;
         Ok(())
@@ -397,6 +427,22 @@ impl Chain {
     /// `out_of_range`; the old targets stay.
     pub fn set_targets(&mut self, targets: ProsodyTargets) -> Result<(), DspError> {
         self.path.set_targets(targets)
+    }
+
+    /// As [`Path::set_manner`].
+    ///
+    /// # Errors
+    /// `out_of_range`; the old manner stays.
+    pub fn set_manner(&mut self, manner: Manner) -> Result<(), DspError> {
+        self.path.set_manner(manner)
+    }
+
+    /// As [`Path::express`].
+    ///
+    /// # Errors
+    /// `out_of_range`; the old mood stays.
+    pub fn express(&mut self, mood: Manner, half_life_hops: f32) -> Result<(), DspError> {
+        self.path.express(mood, half_life_hops)
     }
 }
 

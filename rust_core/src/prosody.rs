@@ -1,6 +1,7 @@
 //! Contours towards the persona's targets.
 
 use crate::error::{check_range, check_room, DspError};
+use crate::manner::{Manner, Manners, RAMP_HOPS};
 
 /// What the F0 contour is steered to.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,8 +35,6 @@ const KNOWN: f64 = 3.0;
 const MAX_DEVIATION: f64 = 1.0;
 /// After so many such frames on end, 200 ms, it is the mean that was mistaken, or another speaks.
 const PATIENCE: u32 = 20;
-/// Hops over which a change of targets takes effect: 200 ms.
-const RAMP_HOPS: u32 = 20;
 const QUIET_DB: f64 = -120.0;
 const MIN_OUT_HZ: f64 = 55.0;
 const MAX_OUT_HZ: f64 = 700.0;
@@ -44,7 +43,7 @@ const MAX_OUT_HZ: f64 = 700.0;
 ///
 /// The speaker's mean is estimated as they speak, by Bayes' rule from the two groups that speakers
 /// fall into, so that the first syllable already lands in the right register; deviations from the
-/// mean are kept, times `range`. Frames that are hardly periodic, much quieter than the speaker, or
+/// mean are kept, times `range`. A manner, lasting or passing, comes on top of the targets. Frames that are hardly periodic, much quieter than the speaker, or
 /// outside 65 to 420 Hz do not count, nor do a few that lie an octave off; many on end are believed,
 /// and the mean is forgotten. Through unvoiced frames the last F0 is held: whether harmonics
 /// sound there is the envelopes' matter.
@@ -56,6 +55,7 @@ pub struct Prosody {
     from: ProsodyTargets,
     to: ProsodyTargets,
     ramp: u32,
+    manners: Manners,
     /// Effective number of frames heard, and the sum of their log2 F0.
     weight: f64,
     sum: f64,
@@ -79,6 +79,7 @@ impl Prosody {
             from: targets,
             to: targets,
             ramp: RAMP_HOPS,
+            manners: Manners::default(),
             weight: 0.0,
             sum: 0.0,
             loudest_db: QUIET_DB,
@@ -99,6 +100,29 @@ impl Prosody {
         Ok(())
     }
 
+    /// Speaks in another manner until told otherwise, over 200 ms from the next frame on.
+    ///
+    /// # Errors
+    /// `out_of_range`: 12 semitones, 2 octaves of range, 24 dB of level and breath, 6 dB of tilt each
+    /// way; the old manner stays.
+    pub fn set_manner(&mut self, manner: Manner) -> Result<(), DspError> {
+        self.manners.last(manner)
+    }
+
+    /// A mood: a manner on top of the lasting one, which comes over 200 ms and of which half is left
+    /// after each half-life of so many frames; 0 for one that stays until the next.
+    ///
+    /// # Errors
+    /// As `set_manner`; half-life 0 to 1e9.
+    pub fn express(&mut self, mood: Manner, half_life_hops: f32) -> Result<(), DspError> {
+        self.manners.pass(mood, half_life_hops)
+    }
+
+    /// The manner of the newest frame, mood included.
+    pub fn manner(&self) -> Manner {
+        self.manners.now()
+    }
+
     /// Frames `[n, 4]` of F0 in Hz, voicing, voiced and level in dBFS; writes `n` values of F0 in Hz.
     ///
     /// # Errors
@@ -115,9 +139,15 @@ impl Prosody {
         check_room(count, output.len())?;
         for (frame, out) in frames.chunks_exact(Self::WIDTH).zip(output.iter_mut()) {
             self.ramp = (self.ramp + 1).min(RAMP_HOPS);
+            let manner = self.manners.step();
             *out = if frame[2] > 0.5 && SPEAKERS_HZ.contains(&frame[0]) {
                 let level_db = f64::from(frame[3].max(QUIET_DB as f32).min(0.0));
-                self.voiced(f64::from(frame[0]).log2(), frame[1] >= SURE, level_db)
+                self.voiced(
+                    f64::from(frame[0]).log2(),
+                    frame[1] >= SURE,
+                    level_db,
+                    manner,
+                )
             } else {
                 self.last_hz
             };
@@ -125,10 +155,11 @@ impl Prosody {
         Ok(count)
     }
 
-    /// Forgets the speaker; the targets stay, and are reached.
+    /// Forgets the speaker and the mood; targets and lasting manner stay, and are reached.
     pub fn reset(&mut self) {
         self.from = self.to;
         self.ramp = RAMP_HOPS;
+        self.manners.reset();
         self.forget();
         self.last_hz = self.to.register_hz;
     }
@@ -149,7 +180,7 @@ impl Prosody {
         }
     }
 
-    fn voiced(&mut self, octaves: f64, sure: bool, level_db: f64) -> f32 {
+    fn voiced(&mut self, octaves: f64, sure: bool, level_db: f64, manner: Manner) -> f32 {
         if sure && level_db > self.loudest_db {
             // What was quieter than this is worth less in proportion.
             let share = 10f64.powf((self.loudest_db - level_db) / 20.0);
@@ -171,8 +202,10 @@ impl Prosody {
             return self.last_hz;
         }
         let targets = self.now();
-        let deviation = (octaves - self.speaker_mean()) * f64::from(targets.range);
-        let wanted = f64::from(targets.register_hz) * deviation.exp2();
+        let range = f64::from(targets.range) * f64::from(manner.range_octaves).exp2();
+        let deviation = (octaves - self.speaker_mean()) * range;
+        let moved = f64::from(manner.register_semitones) / 12.0;
+        let wanted = f64::from(targets.register_hz) * (deviation + moved).exp2();
         self.last_hz = wanted.clamp(MIN_OUT_HZ, MAX_OUT_HZ) as f32;
         self.last_hz
     }

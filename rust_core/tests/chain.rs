@@ -1,7 +1,7 @@
 //! The whole path: when sound comes out, and what becomes of silence and of failures.
 #![allow(clippy::unwrap_used)] // a test that cannot go on may stop
 
-use persona_dsp::{Path, ProsodyTargets, HOP, RATE};
+use persona_dsp::{Manner, Path, ProsodyTargets, HOP, RATE};
 
 const BANDS: usize = 80;
 /// A log-mel frame stands for the moment this many samples before its end, one hop later.
@@ -212,4 +212,110 @@ fn targets_are_steered_to_within_a_stream() {
     path.set_targets(targets).unwrap();
     let after = hear(&mut path);
     assert!((after / before - 1.5).abs() < 0.02, "{before} {after}");
+}
+
+const SAD: Manner = Manner {
+    register_semitones: -2.0,
+    range_octaves: -0.5,
+    level_db: -6.0,
+    breath_db: 4.0,
+    tilt_db: -1.0,
+};
+
+/// A second of what a path makes of a voice when its converter answers a vowel.
+fn vowel(path: &mut Path, cuts: &[usize]) -> Vec<f32> {
+    let voice = harmonics();
+    let mut out = vec![0.0; voice.len()];
+    let (mut from, mut cuts) = (0, cuts.iter().cycle());
+    while from < voice.len() {
+        let to = voice.len().min(from + cuts.next().unwrap());
+        path.process(&voice[from..to], &mut out[from..to], |_, out| {
+            for frame in out.chunks_exact_mut(2 * BANDS) {
+                frame[..BANDS].fill(-5.0);
+                frame[BANDS..].fill(-7.0);
+            }
+            true
+        })
+        .unwrap();
+        from = to;
+    }
+    out
+}
+
+fn harmonics() -> Vec<f32> {
+    let turn = std::f64::consts::TAU * 150.0 / f64::from(RATE);
+    (0..RATE as usize)
+        .map(|n| {
+            (1..12)
+                .map(|h| 0.05 * (turn * (n * h) as f64).sin() as f32)
+                .sum()
+        })
+        .collect()
+}
+
+fn level_db(x: &[f32]) -> f64 {
+    let power = x.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / x.len() as f64;
+    10.0 * power.log10()
+}
+
+#[test]
+fn a_mood_is_heard_passes_and_leaves_nothing() {
+    let (mut neutral, mut moved) = (path(RATE, 960), path(RATE, 960));
+    vowel(&mut neutral, &[HOP]);
+    vowel(&mut moved, &[HOP]);
+    let level = Manner {
+        level_db: -6.0,
+        ..Manner::default()
+    };
+    moved.express(level, 100.0).unwrap(); // half of it is gone each second
+    for wanted_db in [-3.2, -1.6, -0.8] {
+        let of = |path: &mut Path| level_db(&vowel(path, &[HOP])[9 * RATE as usize / 10..]);
+        let difference = of(&mut moved) - of(&mut neutral);
+        assert!((difference - wanted_db).abs() < 0.1, "{difference}");
+    }
+    for _ in 0..8 {
+        vowel(&mut moved, &[HOP]);
+        vowel(&mut neutral, &[HOP]);
+    }
+    assert_eq!(vowel(&mut moved, &[HOP]), vowel(&mut neutral, &[HOP]));
+}
+
+#[test]
+fn a_mood_does_not_depend_on_the_cuts() {
+    let (mut whole, mut parts) = (path(RATE, 960), path(RATE, 960));
+    for path in [&mut whole, &mut parts] {
+        vowel(path, &[HOP]);
+        path.express(SAD, 50.0).unwrap();
+    }
+    assert_eq!(
+        vowel(&mut parts, &[1, 700, 0, 239, 5000]),
+        vowel(&mut whole, &[24_000])
+    );
+}
+
+#[test]
+fn f0_moves_with_the_mood_and_comes_back() {
+    let mut path = path(RATE, 960);
+    let f0 = |path: &mut Path| {
+        vowel(path, &[HOP]);
+        path.status().f0_out_hz.unwrap()
+    };
+    let low = Manner {
+        register_semitones: -2.0,
+        ..Manner::default()
+    };
+    let before = f0(&mut path);
+    path.express(low, 0.0).unwrap();
+    assert!((12.0 * (f0(&mut path) / before).log2() + 2.0).abs() < 0.1);
+    path.express(Manner::default(), 0.0).unwrap();
+    assert!((f0(&mut path) / before - 1.0).abs() < 0.02);
+    path.express(low, 0.0).unwrap();
+    path.reset();
+    assert!(
+        (f0(&mut path) / before - 1.0).abs() < 0.02,
+        "a mood is of the stream"
+    );
+    path.set_manner(low).unwrap();
+    path.reset();
+    assert!((12.0 * (f0(&mut path) / before).log2() + 2.0).abs() < 0.2);
 }

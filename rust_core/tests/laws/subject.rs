@@ -1,8 +1,8 @@
 //! Everything that streams, seen alike: positions in, numbers out.
 
 use persona_dsp::{
-    Analyzer, Chain, DspError, NetShape, Network, Path, Prosody, ProsodyTargets, Stage, Vocoder,
-    HOP, RATE,
+    Analyzer, Chain, DspError, Manner, NetShape, Network, Path, Prosody, ProsodyTargets, Stage,
+    Vocoder, HOP, RATE,
 };
 
 use crate::random::Random;
@@ -224,13 +224,22 @@ pub fn network() -> Network {
     Network::new(shape, |name| numbers.get(..length(name))).unwrap()
 }
 
-/// The whole path around it.
+/// The whole path around it, in a manner that changes all that a manner can.
 pub fn chain(sample_rate: u32) -> OfStage<Chain> {
     let targets = ProsodyTargets {
         register_hz: 200.0,
         range: 1.0,
     };
-    let path = Path::new(sample_rate, 3 * HOP, targets, 7).unwrap();
+    let manner = Manner {
+        register_semitones: 1.0,
+        range_octaves: 0.3,
+        level_db: -2.0,
+        breath_db: 3.0,
+        tilt_db: 0.5,
+    };
+    let mut path = Path::new(sample_rate, 3 * HOP, targets, 7).unwrap();
+    path.set_manner(manner).unwrap();
+    path.reset(); // it is reached
     OfStage(Chain::new(path, network()))
 }
 

@@ -1,0 +1,291 @@
+//! How the persona speaks at the moment, as against how she usually does.
+
+use crate::error::{check_range, DspError};
+use crate::math::mel::{band_edges_hz, BANDS, SILENT};
+use crate::stage::RATE;
+
+/// Hops over which a change takes effect: 200 ms.
+pub(crate) const RAMP_HOPS: u32 = 20;
+/// What is left of a mood after ten half-lives nobody hears; from then on it is none.
+const HALF_LIVES: f32 = 10.0;
+/// About which the spectrum is tilted: there most of the energy of speech lies, and stays.
+const TILT_ABOUT_HZ: f64 = 500.0;
+/// Natural logarithm of the amplitude of one decibel.
+const LN_OF_DB: f32 = std::f32::consts::LN_10 / 20.0;
+
+/// Differences from how she usually speaks, in units that add up; all 0 is no difference.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Manner {
+    /// Of her F0.
+    pub register_semitones: f32,
+    /// Of the factor on her F0's deviations from its mean: log2.
+    pub range_octaves: f32,
+    /// Of all that sounds, in dB.
+    pub level_db: f32,
+    /// Of the noise in her voiced sounds, in dB.
+    pub breath_db: f32,
+    /// Of the spectrum, in dB per octave about 500 Hz.
+    pub tilt_db: f32,
+}
+
+impl Manner {
+    fn check(&self) -> Result<(), DspError> {
+        let of = |what, value: f32, most: f64| check_range(what, f64::from(value), -most, most);
+        of("register_semitones", self.register_semitones, 12.0)?;
+        of("range_octaves", self.range_octaves, 2.0)?;
+        of("level_db", self.level_db, 24.0)?;
+        of("breath_db", self.breath_db, 24.0)?;
+        of("tilt_db", self.tilt_db, 6.0)
+    }
+
+    /// This, so many times, and the other as often as `times`.
+    fn and(self, part: f32, other: Self, times: f32) -> Self {
+        let mix = |a: f32, b: f32| a * part + b * times;
+        Self {
+            register_semitones: mix(self.register_semitones, other.register_semitones),
+            range_octaves: mix(self.range_octaves, other.range_octaves),
+            level_db: mix(self.level_db, other.level_db),
+            breath_db: mix(self.breath_db, other.breath_db),
+            tilt_db: mix(self.tilt_db, other.tilt_db),
+        }
+    }
+}
+
+/// A manner that lasts, and one that passes, on top of it: a mood.
+///
+/// ```text
+///   mood │   ╭╮
+///        │  ╱  ╲__
+///        │ ╱      ╲____            half of it is gone after each half-life
+///        └┼──┼──────────────
+///       set 200 ms
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Manners {
+    lasting: Course,
+    mood: Course,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Course {
+    from: Manner,
+    to: Manner,
+    /// Since it was set.
+    hops: u32,
+    /// 0 for one that lasts.
+    half_life_hops: f32,
+}
+
+impl Manners {
+    /// The lasting one, from the next hop on.
+    pub fn last(&mut self, manner: Manner) -> Result<(), DspError> {
+        manner.check()?;
+        self.lasting.go(manner, 0.0);
+        Ok(())
+    }
+
+    /// The passing one; 0 as half-life for one that lasts until the next.
+    pub fn pass(&mut self, manner: Manner, half_life_hops: f32) -> Result<(), DspError> {
+        manner.check()?;
+        check_range("half-life in hops", f64::from(half_life_hops), 0.0, 1e9)?;
+        self.mood.go(manner, half_life_hops);
+        Ok(())
+    }
+
+    /// One hop goes by; what the manner is at its end.
+    pub fn step(&mut self) -> Manner {
+        self.lasting.hops = self.lasting.hops.saturating_add(1);
+        self.mood.hops = self.mood.hops.saturating_add(1);
+        self.now()
+    }
+
+    pub fn now(&self) -> Manner {
+        self.lasting.now().and(1.0, self.mood.now(), 1.0)
+    }
+
+    /// The mood is gone, and the lasting manner reached.
+    pub fn reset(&mut self) {
+        self.mood = Course::default();
+        self.lasting.from = self.lasting.to;
+    }
+}
+
+impl Course {
+    fn go(&mut self, to: Manner, half_life_hops: f32) {
+        *self = Self {
+            from: self.now(),
+            to,
+            hops: 0,
+            half_life_hops,
+        };
+    }
+
+    fn now(&self) -> Manner {
+        let part = self.hops.min(RAMP_HOPS) as f32 / RAMP_HOPS as f32;
+        let half_lives = if self.half_life_hops > 0.0 {
+            self.hops as f32 / self.half_life_hops
+        } else {
+            0.0
+        };
+        if half_lives > HALF_LIVES {
+            return Manner::default();
+        }
+        self.from
+            .and(1.0 - part, self.to, part * (-half_lives).exp2())
+    }
+}
+
+/// Octaves of each band's centre from where the spectrum is tilted about.
+pub(crate) fn tilt_octaves() -> [f32; BANDS] {
+    let edges = band_edges_hz(BANDS, f64::from(RATE) / 2.0);
+    std::array::from_fn(|band| (edges[band + 1] / TILT_ABOUT_HZ).log2() as f32)
+}
+
+/// Gives 80 natural logarithms of amplitude of harmonics, then 80 of noise, the level, breath and
+/// tilt of a manner. What is silent stays so, and without a difference all stays to the bit.
+pub(crate) fn colour(manner: Manner, octaves: &[f32; BANDS], envelopes: &mut [f32]) {
+    if (manner.level_db, manner.breath_db, manner.tilt_db) == (0.0, 0.0, 0.0) {
+        return;
+    }
+    let (harmonics, noise) = envelopes.split_at_mut(BANDS);
+    let breath = if manner.breath_db == 0.0 {
+        0.0
+    } else {
+        manner.breath_db * share_of(harmonics, noise)
+    };
+    for (half, more_db) in [(harmonics, 0.0), (noise, breath)] {
+        for (value, octaves) in half.iter_mut().zip(octaves) {
+            if *value > SILENT {
+                *value += (manner.level_db + more_db + manner.tilt_db * octaves) * LN_OF_DB;
+            }
+        }
+    }
+}
+
+/// Of the power of both, that of the harmonics: 1 in a vowel, 0 in a fricative, whose noise is not
+/// breath.
+fn share_of(harmonics: &[f32], noise: &[f32]) -> f32 {
+    let power = |half: &[f32]| half.iter().map(|x| (2.0 * x).exp()).sum::<f32>();
+    let (of_harmonics, of_noise) = (power(harmonics), power(noise));
+    of_harmonics / (of_harmonics + of_noise + f32::MIN_POSITIVE)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // a test that cannot go on may stop
+mod tests {
+    use super::*;
+
+    const MOOD: Manner = Manner {
+        register_semitones: 2.0,
+        range_octaves: 0.5,
+        level_db: 3.0,
+        breath_db: -3.0,
+        tilt_db: 1.0,
+    };
+
+    fn after(manners: &mut Manners, hops: u32) -> Manner {
+        for _ in 0..hops {
+            manners.step();
+        }
+        manners.now()
+    }
+
+    #[test]
+    fn a_mood_comes_within_200_ms_halves_and_is_gone_without_a_rest() {
+        let mut manners = Manners::default();
+        manners.pass(MOOD, 1000.0).unwrap();
+        assert!((after(&mut manners, 10).level_db - 1.5 * (-0.01f32).exp2()).abs() < 1e-4);
+        assert!((after(&mut manners, 990).level_db - 1.5).abs() < 1e-4);
+        assert!((after(&mut manners, 1000).breath_db + 0.75).abs() < 1e-4);
+        assert_eq!(after(&mut manners, 8001), Manner::default());
+    }
+
+    #[test]
+    fn a_mood_comes_and_goes_on_top_of_what_lasts() {
+        let mut manners = Manners::default();
+        manners.last(MOOD).unwrap();
+        assert_eq!(after(&mut manners, RAMP_HOPS), MOOD);
+        manners.pass(MOOD, 100.0).unwrap();
+        assert!(after(&mut manners, RAMP_HOPS).level_db > 5.0);
+        assert_eq!(after(&mut manners, 1100), MOOD);
+        manners.pass(MOOD, 0.0).unwrap();
+        assert_eq!(after(&mut manners, 1_000_000).level_db, 6.0);
+        manners.reset();
+        assert_eq!(manners.now(), MOOD);
+    }
+
+    #[test]
+    fn one_mood_goes_over_into_the_next_without_a_step() {
+        let mut manners = Manners::default();
+        manners.pass(MOOD, 500.0).unwrap();
+        let mut before = after(&mut manners, 15);
+        manners
+            .pass(
+                Manner {
+                    level_db: -3.0,
+                    ..MOOD
+                },
+                500.0,
+            )
+            .unwrap();
+        for _ in 0..30 {
+            let now = manners.step();
+            assert!((now.level_db - before.level_db).abs() < 6.0 / RAMP_HOPS as f32);
+            before = now;
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_or_absurd_is_refused_and_changes_nothing() {
+        let mut manners = Manners::default();
+        for tilt_db in [f32::NAN, f32::INFINITY, 7.0] {
+            assert!(manners.last(Manner { tilt_db, ..MOOD }).is_err());
+            assert!(manners.pass(Manner { tilt_db, ..MOOD }, 1.0).is_err());
+        }
+        for half_life in [f32::NAN, -1.0, f32::INFINITY] {
+            assert!(manners.pass(MOOD, half_life).is_err());
+        }
+        assert_eq!(after(&mut manners, 100), Manner::default());
+    }
+
+    #[test]
+    fn breath_is_the_noise_of_vowels_and_silence_stays() {
+        let octaves = tilt_octaves();
+        let breath = Manner {
+            breath_db: 6.0,
+            ..Manner::default()
+        };
+        let mut vowel = [[-2.0; BANDS], [-6.0; BANDS]].concat();
+        colour(breath, &octaves, &mut vowel);
+        assert!(vowel[..BANDS].iter().all(|x| *x == -2.0));
+        assert!(vowel[BANDS..]
+            .iter()
+            .all(|x| (x + 6.0 - 6.0 * LN_OF_DB).abs() < 1e-3));
+        let mut fricative = [[SILENT; BANDS], [-4.0; BANDS]].concat();
+        colour(breath, &octaves, &mut fricative);
+        assert!(fricative[..BANDS].iter().all(|x| *x == SILENT));
+        assert!(fricative[BANDS..].iter().all(|x| (x + 4.0).abs() < 1e-4));
+        let mut silence = [SILENT; 2 * BANDS];
+        colour(MOOD, &octaves, &mut silence);
+        assert_eq!(silence, [SILENT; 2 * BANDS]);
+    }
+
+    #[test]
+    fn tilt_turns_about_500_hz() {
+        let octaves = tilt_octaves();
+        let edges = band_edges_hz(BANDS, 12_000.0);
+        let mut flat = [0.0; 2 * BANDS];
+        colour(
+            Manner {
+                tilt_db: 1.0,
+                ..Manner::default()
+            },
+            &octaves,
+            &mut flat,
+        );
+        for (band, value) in flat.iter().enumerate() {
+            let wanted = (edges[band % BANDS + 1] / 500.0).log2();
+            assert!((f64::from(value / LN_OF_DB) - wanted).abs() < 1e-4);
+        }
+    }
+}
