@@ -15,6 +15,9 @@ Frames = npt.NDArray[np.float32]
 # Levels in and out in dBFS, speech, F0 in and out in Hz, samples not finite, failed.
 Status = tuple[float, float, bool, float | None, float | None, int, bool]
 
+# Register in semitones, range in octaves, level, breath and tilt in dB: differences from how she usually speaks.
+Manner = tuple[float, float, float, float, float]
+
 build_profile: str
 RATE: int
 HOP: int
@@ -103,6 +106,10 @@ class Path:
         """
     def set_targets(self, register_hz: float, range: float) -> None:
         """Steers to another register and range, over 200 ms from the next hop on."""
+    def set_manner(self, manner: Manner) -> None:
+        """Speaks in another manner until told otherwise, over 200 ms from the next hop on."""
+    def express(self, mood: Manner, half_life_hops: float) -> None:
+        """A manner on top of that, of which half is left after each half-life; 0: it stays."""
     def reset(self) -> None: ...
     def clone(self) -> Path: ...
     @property
@@ -120,6 +127,8 @@ class Batch:
     def process(self, blocks: Frames, /) -> Frames:
         """Blocks ``[slots, samples]`` to as many; rows that nobody has joined come back as zeros."""
     def set_targets(self, slot: int, register_hz: float, range: float) -> None: ...
+    def set_manner(self, slot: int, manner: Manner) -> None: ...
+    def express(self, slot: int, mood: Manner, half_life_hops: float) -> None: ...
     def status(self, slot: int, /) -> Status: ...
     def clone(self) -> Batch: ...
     slots: int

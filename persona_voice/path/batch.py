@@ -4,8 +4,17 @@ import numpy as np
 import numpy.typing as npt
 
 from persona_voice import _core
-from persona_voice.path.stream import StreamStatus, new_path, status_of
+from persona_voice.path.stream import (
+    HALF_LIFE_S,
+    StreamStatus,
+    half_life_hops,
+    in_numbers,
+    manner_of,
+    new_path,
+    status_of,
+)
 from persona_voice.persona.persona import Persona
+from persona_voice.persona.state import Manner
 
 Blocks = npt.NDArray[np.float32]
 
@@ -87,6 +96,33 @@ class VoiceBatch:
             ``wrong_array``, with nothing consumed.
         """
         return self._batch.process(blocks)
+
+    def express(
+        self,
+        slot: int,
+        mood: str | Manner,
+        strength: float = 1.0,
+        half_life_s: float | None = HALF_LIFE_S,
+    ) -> None:
+        """A mood of one stream, as of a `VoiceStream`.
+
+        Raises
+        ------
+        SettingError
+            ``not_joined``, ``unknown_mood``, ``out_of_range``; the mood before stays.
+        """
+        manner = in_numbers(manner_of(mood, strength))
+        self._batch.express(slot, manner, half_life_hops(half_life_s))
+
+    def set_manner(self, slot: int, manner: Manner) -> None:
+        """How one stream's voice speaks from now on, under any mood.
+
+        Raises
+        ------
+        SettingError
+            ``not_joined``, ``out_of_range``; the manner before stays.
+        """
+        self._batch.set_manner(slot, in_numbers(manner))
 
     def status(self, slot: int) -> StreamStatus:
         """What the newest hop of a stream was like, and what has gone wrong so far.

@@ -17,13 +17,18 @@ import numpy.typing as npt
 
 from persona_voice import _core
 from persona_voice.converter import Converter, Frames
-from persona_voice.errors import StreamError
+from persona_voice.errors import SettingError, StreamError
+from persona_voice.persona.mood import mood as mood_named
 from persona_voice.persona.persona import Persona
+from persona_voice.persona.state import Manner
 
 Samples = npt.NDArray[np.float32]
 
 NOISE_SEED = 0x5A3A47A
 SILENCE_DB = -120.0
+HOPS_PER_S = 100
+# Half of a mood is gone after this, if nothing else is said: a few sentences.
+HALF_LIFE_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,32 @@ def new_path(persona: Persona, lookahead: int, sample_rate: int) -> _core.Path:
         range=persona.range,
         seed=NOISE_SEED,
     )
+
+
+def in_numbers(manner: Manner) -> "_core.Manner":
+    """As the core takes it. How fast she speaks is the source's matter: live, no sample can wait."""
+    return (
+        manner.register_semitones,
+        manner.range_octaves,
+        manner.level_db,
+        manner.breath_db,
+        manner.tilt_db,
+    )
+
+
+def half_life_hops(half_life_s: float | None) -> float:
+    """As the core takes it: 0 for none."""
+    if half_life_s is None:
+        return 0.0
+    if not 0.1 <= half_life_s <= 1e6:
+        raise SettingError(
+            f"half_life_s must lie in 0.1..=1000000 s, got {half_life_s}", code="out_of_range"
+        )
+    return half_life_s * HOPS_PER_S
+
+
+def manner_of(mood: str | Manner, strength: float) -> Manner:
+    return mood_named(mood, strength) if isinstance(mood, str) else mood
 
 
 def status_of(newest: "_core.Status") -> StreamStatus:
@@ -123,6 +154,37 @@ class VoiceStream:
         self._newest = self._path.status
         return out
 
+    def express(
+        self, mood: str | Manner, strength: float = 1.0, half_life_s: float | None = HALF_LIFE_S
+    ) -> None:
+        """A mood from the next block on: there within 200 ms, and passing.
+
+        Parameters
+        ----------
+        mood : str or Manner
+            One of `persona_voice.persona.mood.MOODS`, or what differs from how she usually speaks.
+        strength : float
+            Of a named mood, 0 to 1.
+        half_life_s : float, optional
+            Half of it is gone after each; None for a mood that stays until the next.
+
+        Raises
+        ------
+        SettingError
+            ``unknown_mood``, ``out_of_range``; the mood before stays.
+        """
+        self._path.express(in_numbers(manner_of(mood, strength)), half_life_hops(half_life_s))
+
+    def set_manner(self, manner: Manner) -> None:
+        """How she speaks from now on, under any mood, over 200 ms; it outlasts `reset`.
+
+        Raises
+        ------
+        SettingError
+            ``out_of_range``; the manner before stays.
+        """
+        self._path.set_manner(in_numbers(manner))
+
     def flush(self) -> Samples:
         """Ends the stream: its last ``latency_samples`` samples; then it is as new."""
         rest = self.process(np.zeros(self.latency_samples, np.float32))
@@ -130,7 +192,7 @@ class VoiceStream:
         return rest
 
     def reset(self) -> None:
-        """Forgets the stream and its faults."""
+        """Forgets the stream, its faults and its mood."""
         self._path.reset()
         self._begin()
 

@@ -19,7 +19,7 @@ class Manner:
     breath_db: float = 0.0
     """Of the noise in her voiced sounds."""
     tilt_db: float = 0.0
-    """Per octave, about 1 kHz."""
+    """Per octave, about 500 Hz."""
 
 
 @dataclass(frozen=True, slots=True)

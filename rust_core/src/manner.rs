@@ -106,7 +106,7 @@ impl Manners {
     /// The mood is gone, and the lasting manner reached.
     pub fn reset(&mut self) {
         self.mood = Course::default();
-        self.lasting.from = self.lasting.to;
+        self.lasting.hops = RAMP_HOPS;
     }
 }
 

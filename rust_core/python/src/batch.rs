@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 
 use crate::convert::{frames, frames_out, setting_error};
 use crate::net::Network;
-use crate::path::{status, Path, Status};
+use crate::path::{manner_of, status, Path, Status};
 use crate::stages::rate;
 
 #[pyclass(module = "persona_voice._core")]
@@ -66,6 +66,24 @@ impl Batch {
         let targets = ProsodyTargets { register_hz, range };
         self.0
             .set_targets(slot, targets)
+            .map_err(|error| setting_error(py, error))
+    }
+
+    fn set_manner(&mut self, py: Python<'_>, slot: usize, manner: [f32; 5]) -> PyResult<()> {
+        self.0
+            .set_manner(slot, manner_of(manner))
+            .map_err(|error| setting_error(py, error))
+    }
+
+    fn express(
+        &mut self,
+        py: Python<'_>,
+        slot: usize,
+        mood: [f32; 5],
+        half_life_hops: f32,
+    ) -> PyResult<()> {
+        self.0
+            .express(slot, manner_of(mood), half_life_hops)
             .map_err(|error| setting_error(py, error))
     }
 

@@ -1,6 +1,6 @@
 use numpy::{PyArray1, PyArray2};
 use persona_dsp::math::mel::SILENT;
-use persona_dsp::{Network as CoreNetwork, Path as Core, PathStatus, ProsodyTargets};
+use persona_dsp::{Manner, Network as CoreNetwork, Path as Core, PathStatus, ProsodyTargets};
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 
@@ -82,6 +82,18 @@ impl Path {
             .map_err(|error| setting_error(py, error))
     }
 
+    fn set_manner(&mut self, py: Python<'_>, manner: [f32; 5]) -> PyResult<()> {
+        self.0
+            .set_manner(manner_of(manner))
+            .map_err(|error| setting_error(py, error))
+    }
+
+    fn express(&mut self, py: Python<'_>, mood: [f32; 5], half_life_hops: f32) -> PyResult<()> {
+        self.0
+            .express(manner_of(mood), half_life_hops)
+            .map_err(|error| setting_error(py, error))
+    }
+
     fn reset(&mut self) {
         self.0.reset();
     }
@@ -98,6 +110,18 @@ impl Path {
     #[getter]
     fn status(&self) -> Status {
         status(self.0.status())
+    }
+}
+
+/// In the order of the fields of `persona_dsp::Manner`.
+pub fn manner_of(numbers: [f32; 5]) -> Manner {
+    let [register_semitones, range_octaves, level_db, breath_db, tilt_db] = numbers;
+    Manner {
+        register_semitones,
+        range_octaves,
+        level_db,
+        breath_db,
+        tilt_db,
     }
 }
 
