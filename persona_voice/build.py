@@ -1,5 +1,6 @@
 """From names and settings to a running path; the one place that joins the parts."""
 
+import warnings
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -13,9 +14,11 @@ from persona_voice.converter import MODES, Converter
 from persona_voice.errors import SettingError, StreamError, WeightsError
 from persona_voice.model.native_converter import load_converter
 from persona_voice.path.batch import VoiceBatch
+from persona_voice.path.markup import read_script
 from persona_voice.path.offline import convert_array, converted
-from persona_voice.path.speaking import spoken
+from persona_voice.path.speaking import Saying, spoken
 from persona_voice.path.stream import VoiceStream
+from persona_voice.persona.mood import mood as mood_named
 from persona_voice.persona.persona import Persona, load_persona
 from persona_voice.sources.source import open_source
 
@@ -126,6 +129,7 @@ def convert(
     sample_rate: int | None = None,
     out: str | Path | None = None,
     mode: str = "studio",
+    mood: str = "neutral",
     weights: Path | None = None,
 ) -> npt.NDArray[np.float32] | None:
     """A whole sound in the persona's voice, in time with the source and as long as it.
@@ -139,6 +143,8 @@ def convert(
         A file to write instead of returning samples; of any length, in constant memory.
     mode : str
         ``studio``, or ``live`` for what a live stream would give.
+    mood : str
+        How she feels all the while: one of `persona_voice.persona.mood.MOODS`.
 
     Returns
     -------
@@ -147,7 +153,7 @@ def convert(
     Raises
     ------
     SettingError
-        ``no_sample_rate`` for samples without one.
+        ``no_sample_rate`` for samples without one; ``unknown_mood``, ``unknown_mode``.
     AudioFileError, StreamError, PersonaFileError, WeightsError
     """
     if isinstance(source, np.ndarray):
@@ -158,10 +164,12 @@ def convert(
         if not np.isfinite(source).all():
             raise StreamError("samples must be finite, got NaN or infinity", code="non_finite")
         stream = open_stream(persona, sample_rate, mode, weights=weights)
+        stream.express(mood, half_life_s=None)
         blocks = iter([convert_array(stream, source)])
         return _deliver(blocks, out, sample_rate, len(source))
     with SoundReader(Path(source)) as reader:
         stream = open_stream(persona, reader.sample_rate, mode, weights=weights)
+        stream.express(mood, half_life_s=None)
         rate, num_samples = reader.sample_rate, reader.num_samples
         return _deliver(converted(stream, reader.blocks()), out, rate, num_samples)
 
@@ -174,12 +182,19 @@ def say(
     voice: str | None = None,
     out: str | Path | None = None,
     mode: str = "live",
+    mood: str = "neutral",
     weights: Path | None = None,
 ) -> Spoken | None:
     """Text to speech underneath, the persona on top.
 
     Parameters
     ----------
+    text : str
+        With tags or without, as `persona_voice.path.markup` reads them: SSML's breaks, emphasis, prosody
+        and marks, and ``<expr type="expression" label="happy">``. A tag that cannot be followed is a
+        `UserWarning`, once, and what it holds is said all the same.
+    mood : str
+        How she feels where no tag says otherwise: one of `persona_voice.persona.mood.MOODS`.
     source : str
         ``espeak``, ``kokoro`` or ``command:...``; ``voice`` is one of its voices.
     out : str or Path, optional
@@ -194,10 +209,13 @@ def say(
     ------
     SettingError, SourceError, AudioFileError, PersonaFileError, WeightsError
     """
+    saying = Saying(read_script(text, mood_named(mood)))
+    if saying.script.problems:
+        warnings.warn(f"the text is said all the same: {saying.script.problems[0]}", stacklevel=2)
     with open_source(source, voice) as speaker:
         rate = speaker.sample_rate
         stream = open_stream(persona, rate, mode, weights=weights)
-        samples = _deliver(spoken(speaker, stream, text), out, rate)
+        samples = _deliver(spoken(speaker, stream, saying), out, rate)
     return None if samples is None else Spoken(samples, rate)
 
 

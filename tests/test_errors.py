@@ -59,7 +59,11 @@ TEXTS = {
         "{} must be a sound file that libsndfile reads: {}",
         "{} must be a sound file, got a folder",
     ),
-    "out_of_range": ("--block-ms must lie in 1..=60000 ms, got {}",),
+    "out_of_range": (
+        "--block-ms must lie in 1..=60000 ms, got {}",
+        "half_life_s must lie in 0.1..=1000000 s, got {}",
+        "{} must lie in {}..=1, got {}",
+    ),
     "part_of_a_sample": ("raw input must be whole samples of {} bytes, got {} bytes more",),
     "rate_out_of_range": ("{}: the sample rate must lie in {}..={} Hz, got {}",),
     "source_crashed": (
@@ -88,6 +92,7 @@ TEXTS = {
     "unknown_engine": ("engine must be one of {}, got {}",),
     "unknown_format": ("{} must end in a format that is written ({}), got {}",),
     "unknown_mode": ("mode must be one of {}, got {}",),
+    "unknown_mood": ("mood must be one of {}, got {}",),
     "unknown_persona": ('no persona "{}" in this installation; there are: {}',),
     "unknown_source": ("source must be one of {}, got {}",),
     "weights_damaged": ("{} must be a whole safetensors file: {}",),

@@ -17,6 +17,7 @@ from persona_voice.converter import MODES
 from persona_voice.errors import AudioFileError, SettingError, StreamError
 from persona_voice.path.offline import converted
 from persona_voice.path.stream import VoiceStream
+from persona_voice.persona.mood import MOODS
 
 RAW: dict[str, np.dtype[Any]] = {"s16": np.dtype("<i2"), "f32": np.dtype("<f4")}
 BAR = 40
@@ -30,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "output", metavar="OUT", help="a sound file, or - for raw mono samples on standard output"
     )
     parser.add_argument("--persona", default="samantha", metavar="NAME")
+    parser.add_argument("--mood", choices=MOODS, default="neutral", help="all the while")
     parser.add_argument(
         "--mode", choices=MODES, default="studio", help="look-ahead (default: studio)"
     )
@@ -67,6 +69,7 @@ def run(options: argparse.Namespace) -> int:
             rate, total, blocks = reader.sample_rate, reader.num_samples, reader.blocks(seconds)
         faults: dict[str, int] = {}
         stream = open_stream(options.persona, rate, options.mode, weights=options.weights)
+        stream.express(options.mood, half_life_s=None)
         if options.output == "-":
             done = to_pipe(heard(stream, blocks, faults), sys.stdout.buffer, RAW[options.format])
         else:

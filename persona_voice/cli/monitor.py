@@ -11,6 +11,7 @@ from persona_voice.converter import MODES
 from persona_voice.live.meters import line
 from persona_voice.live.realtime import realtime
 from persona_voice.live.session import Session
+from persona_voice.persona.mood import MOODS
 
 # The status is shown this often.
 SHOW_S = 0.25
@@ -40,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seconds", type=positive, help="stop after so long")
     parser.add_argument("--persona", default="samantha", help="name or file (samantha)")
+    parser.add_argument("--mood", choices=MOODS, default="neutral", help="all the while")
     parser.add_argument("--mode", choices=MODES, default="live", help="studio: more look-ahead")
     parser.add_argument("--weights", type=Path, help="a weights file instead of the persona's own")
 
@@ -50,6 +52,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     # The stream first: whoever lacks the model should not hear of sound cards.
     stream = open_stream(options.persona, options.rate, options.mode, weights=options.weights)
+    stream.express(options.mood, half_life_s=None)
     device = SoundCard(
         DeviceSettings(
             options.input, options.output, options.rate, options.block_ms, options.headroom_ms

@@ -11,7 +11,9 @@ from typing import Protocol
 from persona_voice.build import open_stream
 from persona_voice.converter import MODES
 from persona_voice.errors import DeviceError, SettingError, SourceError
-from persona_voice.path.speaking import Samples, sentences, spoken
+from persona_voice.path.markup import read_script
+from persona_voice.path.speaking import Samples, Saying, sentences, spoken
+from persona_voice.persona.mood import MOODS
 from persona_voice.sources.source import KINDS, open_source
 
 
@@ -20,7 +22,9 @@ class Sink(Protocol):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("text", metavar="TEXT", help="what to say; - reads it from standard input")
+    parser.add_argument(
+        "text", metavar="TEXT", help="what to say, SSML or not; - reads it from standard input"
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="a sound file instead of playing")
     parser.add_argument(
         "--source",
@@ -32,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--voice", metavar="NAME", help="of the source, such as fr or en-us+f3")
     parser.add_argument("--persona", default="samantha", metavar="NAME")
+    parser.add_argument(
+        "--mood", choices=MOODS, default="neutral", help="unless tags say otherwise"
+    )
     parser.add_argument("--mode", choices=MODES, default="live", help="look-ahead (default: live)")
     parser.add_argument(
         "--weights", type=Path, metavar="FILE", help="other weights than the persona's"
@@ -43,6 +50,10 @@ def run(options: argparse.Namespace) -> int:
     text = sys.stdin.read() if options.text == "-" else options.text
     if not sentences(text):
         raise SettingError(f"the text must hold a word to say, got {text!r}", code="empty_text")
+    saying = Saying(read_script(text, MOODS[options.mood]))
+    if problems := saying.script.problems:
+        more = f" (and {len(problems) - 1} more)" if problems[1:] else ""
+        print(f"persona-voice: the text is said all the same: {problems[0]}{more}", file=sys.stderr)
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(open_source(options.source, options.voice))
         stream = open_stream(
@@ -51,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
         sink = stack.enter_context(_sink(options.out, source.sample_rate))
         started = time.monotonic()
         samples, first, faults = 0, 0.0, stream.status.faults
-        for block in spoken(source, stream, text):
+        for block in spoken(source, stream, saying):
             sink.write(block)
             if len(block) and not samples:
                 first = time.monotonic() - started
@@ -72,6 +83,10 @@ def run(options: argparse.Namespace) -> int:
         "first_sound_ms": round(1000 * first, 1),
         "latency_samples": stream.latency_samples,
         "rtf": round(wall / seconds, 4),
+        "marks": [
+            {"name": name, "seconds": round(at / source.sample_rate, 3)}
+            for name, at in saying.marks
+        ],
         "faults": faults,
     }
     if options.json:

@@ -5,6 +5,7 @@ import pytest
 
 from persona_voice.build import open_batch, open_stream
 from persona_voice.errors import SettingError
+from persona_voice.persona.state import Manner
 
 RATE = 16_000
 HOP = RATE // 100
@@ -89,3 +90,23 @@ def test_mistakes_are_refused_and_leave_the_others_as_they_are() -> None:
 def test_slots_must_lie_in_range(slots: int) -> None:
     with pytest.raises(SettingError, match=r"slots must lie in 1\.\.=4096"):
         open_batch(slots)
+
+
+def test_a_mood_and_a_manner_in_one_slot_are_of_that_stream() -> None:
+    batch = open_batch(2, sample_rate=RATE)
+    moved, neutral = batch.join(), batch.join()
+    batch.express(moved, "sad", half_life_s=1.0)
+    batch.set_manner(moved, Manner(breath_db=2.0))
+    alone, untouched = open_stream(sample_rate=RATE), open_stream(sample_rate=RATE)
+    alone.express("sad", half_life_s=1.0)
+    alone.set_manner(Manner(breath_db=2.0))
+    said = speech(1)
+    out = batch.process(np.stack([said, said]))
+    assert np.array_equal(out[moved], alone.process(said))
+    assert np.array_equal(out[neutral], untouched.process(said))
+    assert not np.array_equal(out[moved], out[neutral])
+    with pytest.raises(SettingError, match="mood must be one of"):
+        batch.express(moved, "furious")
+    batch.leave(neutral)
+    with pytest.raises(SettingError, match="joined"):
+        batch.express(neutral, "sad")

@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 
 from persona_voice.converter import Identity
+from persona_voice.path.markup import read_script
 from persona_voice.path.offline import convert_array
-from persona_voice.path.speaking import Samples, sentences, spoken
+from persona_voice.path.speaking import Samples, Saying, sentences, spoken
 from persona_voice.path.stream import VoiceStream
+from persona_voice.persona.mood import MOODS
 from persona_voice.persona.persona import load_persona
+from persona_voice.persona.state import Manner
 
 RATE = 24_000
 
@@ -79,3 +82,70 @@ def test_it_is_the_converted_source_whole_and_in_time(block: int) -> None:
 def test_a_sentence_handed_over_at_once_is_heard_in_pieces() -> None:
     blocks = list(spoken(Teller(RATE), stream(), "One."))
     assert max(map(len, blocks)) <= RATE // 10
+
+
+class Watched(VoiceStream):
+    """Notes what it was told to express, and at which sample of its input."""
+
+    def __init__(self) -> None:
+        super().__init__(Identity(), load_persona(), RATE)
+        self.heard, self.told = 0, list[tuple[int, Manner]]()
+
+    def process(self, block: Samples) -> Samples:
+        self.heard += len(block)
+        return super().process(block)
+
+    def express(self, mood: str | Manner, *_: object, **__: object) -> None:
+        assert isinstance(mood, Manner)
+        self.told.append((self.heard, mood))
+        super().express(mood, half_life_s=None)
+
+
+class Loud(Teller):
+    """Half a second of silence, a second of noise, half a second of silence."""
+
+    def speak(self, text: str) -> Iterator[Samples]:
+        silence = np.zeros(RATE // 2, np.float32)
+        yield from (silence, *super().speak(text), silence)
+
+
+def said(text: str) -> tuple[Watched, Loud, Saying, Samples]:
+    stream, teller, saying = Watched(), Loud(block=960), Saying(read_script(text))
+    return stream, teller, saying, np.concatenate(list(spoken(teller, stream, saying)))
+
+
+def test_text_without_tags_leaves_the_streams_mood_alone() -> None:
+    stream, teller, _, out = said("One. Two.")
+    assert (stream.told, teller.asked, len(out)) == ([], ["One.", "Two."], 4 * RATE)
+
+
+def test_a_mood_begins_with_its_sentence_and_ends_with_it() -> None:
+    stream, teller, _, _ = said('One. <expr type="expression" label="sad">Two.</expr> Three.')
+    assert teller.asked == ["One.", "Two.", "Three."]
+    assert stream.told == [(2 * RATE, MOODS["sad"]), (4 * RATE, Manner())]
+
+
+def test_an_emphasis_lies_on_its_words_and_the_sentence_stays_one() -> None:
+    stream, teller, _, out = said("Four of <emphasis>ten let</emphasis>ters. End.")
+    assert teller.asked == ["Four of ten letters.", "End."]
+    assert len(out) == 4 * RATE
+    (on, stressed), (off, rest) = stream.told
+    assert abs(on - (RATE // 2 + RATE * 6 / 16)) < 0.02 * RATE
+    assert abs(off - (RATE // 2 + RATE * 12 / 16)) < 0.02 * RATE
+    assert stressed.level_db > 0
+    assert rest == Manner()
+
+
+def test_a_break_is_silence_and_ends_a_sentence() -> None:
+    _, teller, _, out = said('One <break time="300ms"/> two.')
+    assert teller.asked == ["One", "two."]
+    assert len(out) == round(4.3 * RATE)
+
+
+def test_marks_are_found_when_their_words_come() -> None:
+    _, teller, saying, _ = said(
+        '<mark name="a"/>Ab<mark name="b"/>cd. <mark name="c"/>Ef.<break time="1s"/><mark name="d"/>'
+    )
+    assert teller.asked == ["Abcd.", "Ef."]
+    at = {name: round(samples / RATE, 1) for name, samples in saying.marks}
+    assert at == {"a": 0.5, "b": 1.0, "c": 2.5, "d": 5.0}
