@@ -1,0 +1,125 @@
+"""Moods, measured: what each changes in the recordings' converted speech, against its table.
+
+All recordings are converted once neutral and once in each mood, and the differences are averaged.
+"""
+
+import argparse
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import scipy.signal
+
+from benches import report
+from benches.judges import F0_FRAME_MS, F0_RATE, Speaker, dnsmos, f0_contour
+from benches.report import Result
+from benches.sources import STREAM_RATE, Engines, Samples, at_rate, recordings
+from benches.streaming import StreamSettings, run
+from persona_voice.persona.mood import MOODS
+
+# Of each recording; the first words are enough to tell.
+SECONDS = 10
+ACTIVE_DB = 40
+# Half octaves over which the tilt is a straight line.
+TILT_HZ = 125 * 2 ** np.arange(0, 6.01, 0.5)
+# Where breath is heard in vowels, and the aperiodicity of D4C is steady.
+BREATH_HZ = (2000, 4000)
+
+Measures = dict[str, float]
+
+
+def spoken_in(settings: StreamSettings, mood: str, samples: Samples) -> Samples:
+    stream = settings.open()
+    stream.express(mood, half_life_s=None)
+    done = run(stream, samples)
+    return done.output[done.latency_samples :][: len(samples)]
+
+
+def measure(samples: Samples) -> Measures:
+    """Median F0, spread of F0, level, noise of vowels and tilt, each in the unit of a `Manner`."""
+    f0 = f0_contour(samples)
+    octaves = np.log2(f0[f0 > 0])
+    hop = STREAM_RATE // 100
+    power = (samples[: len(samples) // hop * hop].reshape(-1, hop).astype(np.float64) ** 2).mean(1)
+    loud = power > power.max() * 10 ** (-ACTIVE_DB / 10)
+    return {
+        "register_semitones": 12 * float(np.median(octaves)),
+        "range_octaves": float(np.log2(np.subtract(*np.percentile(octaves, [80, 20])))),
+        "level_db": 10 * float(np.log10(power[loud].mean())),
+        "breath_db": noise_of_vowels_db(samples, f0),
+        "tilt_db": tilt_db(samples),
+    }
+
+
+def noise_of_vowels_db(samples: Samples, f0: npt.NDArray[np.float64]) -> float:
+    """Aperiodic against whole power at 2 to 4 kHz, the mean over voiced frames (D4C)."""
+    import pyworld
+
+    x = at_rate(samples, STREAM_RATE, F0_RATE).astype(np.float64)
+    times = np.arange(len(f0)) * F0_FRAME_MS / 1000
+    voiced = f0 > 0
+    share = pyworld.d4c(x, f0, times, F0_RATE)[voiced] ** 2
+    whole = pyworld.cheaptrick(x, f0, times, F0_RATE)[voiced]
+    hz = np.linspace(0, F0_RATE / 2, whole.shape[1])
+    band = (hz >= BREATH_HZ[0]) & (hz < BREATH_HZ[1])
+    noise = (share * whole)[:, band].sum(1) / whole[:, band].sum(1)
+    return float(np.mean(10 * np.log10(noise)))
+
+
+def tilt_db(samples: Samples) -> float:
+    hz, power = scipy.signal.welch(samples.astype(np.float64), STREAM_RATE, nperseg=4096)
+    bands = [
+        10 * np.log10(power[(hz >= low) & (hz < high)].sum()) for low, high in pairwise(TILT_HZ)
+    ]
+    return float(np.polyfit(np.arange(len(bands)) / 2, bands, 1)[0])
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", type=Path, help="write the result here")
+    parser.add_argument("--weights", type=Path, help="a weights file, or a folder that holds one")
+    parser.add_argument("--mode", choices=("live", "studio"), default="live")
+
+
+def main(options: argparse.Namespace) -> None:
+    report.refuse_debug()
+    settings = StreamSettings(options.mode, STREAM_RATE, options.weights)
+    sounds = [of.samples[: SECONDS * STREAM_RATE] for of in recordings(Engines(Path(), Path()))]
+    speaker = Speaker()
+    neutral: list[Measures] = []
+    moods: Result = {}
+    for mood, wanted in MOODS.items():
+        made = [spoken_in(settings, mood, sound) for sound in sounds]
+        measures = [measure(sound) for sound in made]
+        neutral = neutral or measures
+        moods[mood] = {
+            name: {
+                "table": round(getattr(wanted, name), 2),
+                "measured": round(
+                    float(
+                        np.mean([a[name] - b[name] for a, b in zip(measures, neutral, strict=True)])
+                    ),
+                    2,
+                ),
+            }
+            for name in measures[0]
+        } | {
+            "similarity": round(
+                float(np.mean([speaker.embed(sound) @ speaker.centroid for sound in made])), 3
+            ),
+            "dnsmos": round(float(np.mean([dnsmos(sound) for sound in made])), 2),
+        }
+        print(line(mood, moods[mood]), flush=True)
+    result = report.circumstances("mood", settings.as_json())
+    report.write(result | {"recordings": len(sounds), "moods": moods}, options.json)
+
+
+def line(mood: str, found: Result) -> str:
+    told = [
+        f"{name.split('_')[0]} {of['measured']:+.2f} ({of['table']:+.2f})"
+        for name, of in found.items()
+        if isinstance(of, dict)
+    ]
+    return f"{mood:11}" + "  ".join(
+        [*told, f"similarity {found['similarity']:.3f}", f"DNSMOS {found['dnsmos']:.2f}"]
+    )
