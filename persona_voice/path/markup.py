@@ -1,6 +1,6 @@
 """Text with marks in it: what is said how, and where she pauses.
 
-Understood are SSML's ``speak p s sub break emphasis prosody mark`` (pitch, range and volume) and
+Understood are SSML's ``speak p s sub break emphasis prosody mark`` (pitch, range, rate and volume) and
 ``<expr type=... label=...>`` as language models write it. All other tags are dropped and never
 spoken; what lies between them is said.
 """
@@ -34,6 +34,7 @@ BREAKS_S = {
 }
 MAX_BREAK_S = 10.0
 STEPS = {"x-low": -1.0, "low": -0.5, "medium": 0.0, "default": 0.0, "high": 0.5, "x-high": 1.0}
+RATES = {"x-slow": -1.0, "slow": -0.5, "medium": 0.0, "default": 0.0, "fast": 0.5, "x-fast": 1.0}
 VOLUMES = {"x-soft": -1.0, "soft": -0.5, "medium": 0.0, "default": 0.0, "loud": 0.5, "x-loud": 1.0}
 EMPHASIS = {"strong": 1.0, "moderate": 0.6, "none": 0.0, "reduced": -0.5}
 STRESSED = Manner(register_semitones=1.2, range_octaves=log2(1.2), level_db=2.0, tilt_db=0.5)
@@ -47,6 +48,8 @@ ASKED = {
     "loud": Manner(level_db=3.0, breath_db=-1.0, tilt_db=0.8),
     "higher-pitch": Manner(register_semitones=1.2),
     "lower-pitch": Manner(register_semitones=-1.2),
+    "slow": Manner(rate_octaves=-TURN.rate_octaves),
+    "fast": Manner(rate_octaves=TURN.rate_octaves),
     "sing-song": Manner(register_semitones=0.5, range_octaves=TURN.range_octaves),
 }
 # Between these lies a sentence of its own.
@@ -182,6 +185,7 @@ class _Reader:
         return Manner(
             register_semitones=self._change(values, "pitch", STEPS, TURN.register_semitones),
             range_octaves=self._change(values, "range", STEPS, TURN.range_octaves),
+            rate_octaves=self._change(values, "rate", RATES, TURN.rate_octaves),
             level_db=self._change(values, "volume", VOLUMES, TURN.level_db),
         )
 
@@ -196,9 +200,10 @@ class _Reader:
             number, unit = float(match[1]), match[2]
             if (unit == "st" and key == "pitch") or (unit == "db" and key == "volume"):
                 return number
-            if unit == "%" and number > -100:
-                octaves = log2(1 + number / 100)
-                return {"pitch": 12, "range": 1, "volume": 6.02}[key] * octaves
+            # A rate without a sign is the whole of it, as SSML has it.
+            times = number / 100 + (key != "rate" or match[1][0] in "+-")
+            if unit == "%" and times > 0:
+                return {"pitch": 12, "range": 1, "rate": 1, "volume": 6.02}[key] * log2(times)
         self._problem(
             f"{key} must be one of {', '.join(names)} or a change such as +10%, got {text!r}"
         )

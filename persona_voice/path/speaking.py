@@ -27,7 +27,7 @@ END = re.compile(r"""[.!?…]+["'”’)\]]*(?=\s)|[。！？]+|\n\s*\n""")
 class Speaks(Protocol):
     """What this module wants of a source."""
 
-    def speak(self, text: str) -> Iterator[Samples]: ...
+    def speak(self, text: str, rate: float = 1.0) -> Iterator[Samples]: ...
 
 
 @dataclass(frozen=True)
@@ -154,14 +154,14 @@ class _Speaker:
                     self._come_to(of)
             elif _is_simple(part):
                 self._express(_said(part)[0].manner)
-                for samples in self._source.speak(part.text):
+                for samples in self._source.speak(part.text, _rate(part)):
                     yield from self._cut(samples)
             else:
                 yield from self._in_parts(part)
 
     def _in_parts(self, sentence: Sentence) -> Iterator[Samples]:
         """The source does not say which word is where: each is taken to last as its letters."""
-        pieces = [np.zeros(0, np.float32), *self._source.speak(sentence.text)]
+        pieces = [np.zeros(0, np.float32), *self._source.speak(sentence.text, _rate(sentence))]
         whole = np.concatenate(pieces)
         loud = np.flatnonzero(np.abs(whole) > QUIET * np.abs(whole).max(initial=0.0))
         first, last = (int(loud[0]), int(loud[-1]) + 1) if len(loud) else (0, len(whole))
@@ -193,6 +193,14 @@ class _Speaker:
 
 def _said(sentence: Sentence) -> list[Words]:
     return [of for of in sentence.parts if isinstance(of, Words) and _has_words(of.text)]
+
+
+def _rate(sentence: Sentence) -> float:
+    """How fast it is said as a whole: a source speaks a sentence at one rate."""
+    words = _said(sentence)
+    letters = [len(of.text) for of in words]
+    octaves = [of.manner.rate_octaves * n for of, n in zip(words, letters, strict=True)]
+    return float(2 ** (sum(octaves) / sum(letters)))
 
 
 def _is_simple(sentence: Sentence) -> bool:

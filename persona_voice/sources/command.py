@@ -49,7 +49,8 @@ class CommandSource:
         self._voice, self.sample_rate = voice or "", sample_rate
         self._process: subprocess.Popen[bytes] | None = None
 
-    def speak(self, text: str) -> Iterator[Samples]:
+    def speak(self, text: str, rate: float = 1.0) -> Iterator[Samples]:
+        """As fast as the program speaks: `rate` does not reach it."""
         with tempfile.TemporaryDirectory(prefix="persona-voice-") as folder:
             out = Path(folder) / "out.wav"
             given = {"{text}": text, "{out}": str(out), "{voice}": self._voice}

@@ -121,7 +121,8 @@ class EspeakSource:
     def __init__(
         self, voice: str = DEFAULT_VOICE, rate_wpm: int = DEFAULT_RATE_WPM, pitch: int = 50
     ) -> None:
-        self._settings = {"voice": voice, "rate_wpm": rate_wpm, "pitch": pitch}
+        self._rate_wpm = rate_wpm
+        self._settings = {"voice": voice, "pitch": pitch}
         self._worker = EspeakWorker()
         try:
             self.sample_rate = self._worker.start()
@@ -129,8 +130,9 @@ class EspeakSource:
             self._worker.close()
             raise
 
-    def speak(self, text: str) -> Iterator[Samples]:
-        for body in self._worker.ask(op="synth", text=text, **self._settings):
+    def speak(self, text: str, rate: float = 1.0) -> Iterator[Samples]:
+        wpm = min(450, max(80, round(self._rate_wpm * rate)))
+        for body in self._worker.ask(op="synth", text=text, rate_wpm=wpm, **self._settings):
             yield np.frombuffer(body, "<i2").astype(np.float32) / np.float32(32768)
 
     def close(self) -> None:

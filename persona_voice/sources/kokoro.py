@@ -64,19 +64,19 @@ class KokoroSource:
         self._vocabulary: dict[str, int] = vocabulary["vocab"]
         self._espeak = EspeakWorker()
 
-    def speak(self, text: str) -> Iterator[Samples]:
+    def speak(self, text: str, rate: float = 1.0) -> Iterator[Samples]:
         ipa = b"".join(self._espeak.ask(op="phonemes", text=text, voice=self._language)).decode()
         ids = [self._vocabulary[p] for p in phonemes(ipa, text) if p in self._vocabulary]
         for at in range(0, len(ids), MAX_PHONEMES):
-            samples = self._made(ids[at : at + MAX_PHONEMES])
+            samples = self._made(ids[at : at + MAX_PHONEMES], self._speed * rate)
             for start in range(0, len(samples), BLOCK_SAMPLES):
                 yield samples[start : start + BLOCK_SAMPLES]
 
-    def _made(self, ids: list[int]) -> Samples:
+    def _made(self, ids: list[int], speed: float) -> Samples:
         feed = {
             "tokens": np.array([[0, *ids, 0]], np.int64),
             "style": self._pack[len(ids)][None],
-            "speed": np.array([self._speed], np.float32),
+            "speed": np.array([speed], np.float32),
         }
         try:
             (samples,) = self._session.run(None, feed)

@@ -29,8 +29,11 @@ class Source(Protocol):
     def sample_rate(self) -> int:
         """Of what ``speak`` gives, in Hz. Fixed for life."""
 
-    def speak(self, text: str) -> Iterator[Samples]:
-        """Mono float32 blocks ``[samples]``, each as soon as the engine has made it."""
+    def speak(self, text: str, rate: float = 1.0) -> Iterator[Samples]:
+        """Mono float32 blocks ``[samples]``, each as soon as the engine has made it.
+
+        `rate` times as fast as usual, by engines that can.
+        """
 
     def close(self) -> None: ...
 

@@ -22,9 +22,11 @@ class Teller:
 
     def __init__(self, block: int) -> None:
         self.block, self.asked, self.given = block, list[str](), 0
+        self.rates: list[float] = []
 
-    def speak(self, text: str) -> Iterator[Samples]:
+    def speak(self, text: str, rate: float = 1.0) -> Iterator[Samples]:
         self.asked.append(text)
+        self.rates.append(rate)
         voice = np.random.default_rng(len(text)).normal(0, 0.1, RATE).astype(np.float32)
         for at in range(0, RATE, self.block):
             self.given += 1
@@ -104,9 +106,9 @@ class Watched(VoiceStream):
 class Loud(Teller):
     """Half a second of silence, a second of noise, half a second of silence."""
 
-    def speak(self, text: str) -> Iterator[Samples]:
+    def speak(self, text: str, rate: float = 1.0) -> Iterator[Samples]:
         silence = np.zeros(RATE // 2, np.float32)
-        yield from (silence, *super().speak(text), silence)
+        yield from (silence, *super().speak(text, rate), silence)
 
 
 def said(text: str) -> tuple[Watched, Loud, Saying, Samples]:
@@ -123,6 +125,7 @@ def test_a_mood_begins_with_its_sentence_and_ends_with_it() -> None:
     stream, teller, _, _ = said('One. <expr type="expression" label="sad">Two.</expr> Three.')
     assert teller.asked == ["One.", "Two.", "Three."]
     assert stream.told == [(2 * RATE, MOODS["sad"]), (4 * RATE, Manner())]
+    assert np.round(teller.rates, 3).tolist() == [1.0, 0.93, 1.0]
 
 
 def test_an_emphasis_lies_on_its_words_and_the_sentence_stays_one() -> None:
