@@ -103,7 +103,7 @@ def most(make: Callable[[int], Step], sound: Samples, seconds: float) -> Result:
     """The largest count that is carried: doubled until it is not, halved in between, then held."""
     low, high = 0, 1
     while high <= MOST and carried(make, sound, high):
-        low, high = high, 2 * high
+        low, high = high, min(2 * high, MOST + 1)
     while high - low > max(low // 16, 1):
         middle = (low + high) // 2
         if carried(make, sound, middle):

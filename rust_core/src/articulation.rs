@@ -106,9 +106,17 @@ impl Articulation {
     /// # Errors
     /// `wrong_shape`, with nothing changed.
     pub fn process(&mut self, own: &[f32], envelopes: &mut [f32]) -> Result<(), DspError> {
-        let (what, expected, got) = ("own", envelopes.len() / 2, own.len());
-        if got != expected || envelopes.len() % WIDTH != 0 {
+        if envelopes.len() % WIDTH != 0 {
+            let (what, expected, got) = ("envelopes", WIDTH, envelopes.len());
             return Err(DspError::Shape {
+                what,
+                expected,
+                got,
+            });
+        }
+        let (what, expected, got) = ("own", envelopes.len() / 2, own.len());
+        if got != expected {
+            return Err(DspError::Length {
                 what,
                 expected,
                 got,

@@ -6,8 +6,6 @@ use crate::manner::Manner;
 use crate::net::{Memory, Network, Room, Turn};
 use crate::prosody::ProsodyTargets;
 
-/// Streams in one batch at most.
-const MAX_SLOTS: usize = 4096;
 /// Pieces in which a block is worked on, in a second: a hop each.
 const PIECES_A_SECOND: usize = 100;
 
@@ -42,13 +40,16 @@ impl Turn for Stream {
 }
 
 impl Batch {
+    /// Streams in one batch at most.
+    pub const MAX_SLOTS: usize = 4096;
+
     /// Room for so many streams at `sample_rate` Hz, 1 to 4096; the network's own memory stays as
     /// it is.
     ///
     /// # Errors
     /// `out_of_range`.
     pub fn new(network: &Network, sample_rate: u32, slots: usize) -> Result<Self, DspError> {
-        check_range("slots", slots as f64, 1.0, MAX_SLOTS as f64)?;
+        check_range("slots", slots as f64, 1.0, Self::MAX_SLOTS as f64)?;
         Ok(Self {
             sample_rate,
             slots,

@@ -27,7 +27,16 @@ pub enum DspError {
     Shape {
         /// Name of the argument.
         what: &'static str,
-        /// The length demanded, or the number its length must be a multiple of.
+        /// What its length must be a multiple of.
+        expected: usize,
+        /// The length given.
+        got: usize,
+    },
+    /// A slice that is not as long as another thing demands.
+    Length {
+        /// Name of the argument.
+        what: &'static str,
+        /// The length demanded.
         expected: usize,
         /// The length given.
         got: usize,
@@ -50,7 +59,7 @@ impl DspError {
         match self {
             Self::OutOfRange { .. } => "out_of_range",
             Self::OutputTooShort { .. } => "output_too_short",
-            Self::Shape { .. } => "wrong_shape",
+            Self::Shape { .. } | Self::Length { .. } => "wrong_shape",
             Self::BatchFull { .. } => "batch_full",
             Self::NotJoined { .. } => "not_joined",
         }
@@ -83,6 +92,13 @@ impl fmt::Display for DspError {
                     f,
                     "{what} must hold a multiple of {expected} values, got {got}"
                 )
+            }
+            Self::Length {
+                what,
+                expected,
+                got,
+            } => {
+                write!(f, "{what} must hold {expected} values, got {got}")
             }
             Self::BatchFull { slots } => {
                 write!(f, "a stream needs a free slot, and all {slots} are taken")

@@ -331,7 +331,7 @@ impl Weights {
                 return Ok(found);
             }
             let (what, got) = ("a tensor of the network", found.len());
-            Err(DspError::Shape {
+            Err(DspError::Length {
                 what,
                 expected,
                 got,

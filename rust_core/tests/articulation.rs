@@ -194,7 +194,7 @@ fn frames_that_do_not_match_are_refused() {
     let refused = Articulation::new().process(&[LEVEL; BANDS], &mut envelopes);
     assert!(matches!(
         refused,
-        Err(DspError::Shape {
+        Err(DspError::Length {
             expected: 160,
             got: 80,
             ..

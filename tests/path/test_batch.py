@@ -86,10 +86,18 @@ def test_mistakes_are_refused_and_leave_the_others_as_they_are() -> None:
     assert batch.process(np.zeros((2, 0), np.float32)).shape == (2, 0)
 
 
-@pytest.mark.parametrize("slots", [0, 4097])
+@pytest.mark.parametrize("slots", [-1, 0, 4097])
 def test_slots_must_lie_in_range(slots: int) -> None:
     with pytest.raises(SettingError, match=r"slots must lie in 1\.\.=4096"):
         open_batch(slots)
+
+
+@pytest.mark.parametrize("slot", [-1, 2, 2**40])
+def test_a_slot_that_there_is_not_is_out_of_range(slot: int) -> None:
+    batch = open_batch(2, sample_rate=RATE)
+    for call in (batch.leave, batch.status, lambda of: batch.express(of, "sad")):
+        with pytest.raises(SettingError, match=rf"slot must lie in 0\.\.=1, got {slot}"):
+            call(slot)
 
 
 def test_a_mood_and_a_manner_in_one_slot_are_of_that_stream() -> None:

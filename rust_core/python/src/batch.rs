@@ -1,5 +1,5 @@
 use numpy::{PyArray2, PyUntypedArrayMethods};
-use persona_dsp::{Batch as Core, ProsodyTargets};
+use persona_dsp::{Batch as Core, DspError, ProsodyTargets};
 use pyo3::prelude::*;
 
 use crate::convert::{frames, frames_out, setting_error};
@@ -14,7 +14,8 @@ pub struct Batch(Core);
 impl Batch {
     #[new]
     #[pyo3(signature = (network, *, sample_rate, slots))]
-    fn new(py: Python<'_>, network: &Network, sample_rate: i64, slots: usize) -> PyResult<Self> {
+    fn new(py: Python<'_>, network: &Network, sample_rate: i64, slots: i64) -> PyResult<Self> {
+        let slots = number(py, "slots", slots, 1, Core::MAX_SLOTS)?;
         Core::new(
             &network.0,
             rate(py, "sample_rate in Hz", sample_rate)?,
@@ -30,7 +31,8 @@ impl Batch {
             .map_err(|error| setting_error(py, error))
     }
 
-    fn leave(&mut self, py: Python<'_>, slot: usize) -> PyResult<()> {
+    fn leave(&mut self, py: Python<'_>, slot: i64) -> PyResult<()> {
+        let slot = self.slot(py, slot)?;
         self.0.leave(slot).map_err(|error| setting_error(py, error))
     }
 
@@ -59,37 +61,37 @@ impl Batch {
     fn set_targets(
         &mut self,
         py: Python<'_>,
-        slot: usize,
+        slot: i64,
         register_hz: f32,
         range: f32,
     ) -> PyResult<()> {
         let targets = ProsodyTargets { register_hz, range };
         self.0
-            .set_targets(slot, targets)
+            .set_targets(self.slot(py, slot)?, targets)
             .map_err(|error| setting_error(py, error))
     }
 
-    fn set_manner(&mut self, py: Python<'_>, slot: usize, manner: [f32; 5]) -> PyResult<()> {
+    fn set_manner(&mut self, py: Python<'_>, slot: i64, manner: [f32; 5]) -> PyResult<()> {
         self.0
-            .set_manner(slot, manner_of(manner))
+            .set_manner(self.slot(py, slot)?, manner_of(manner))
             .map_err(|error| setting_error(py, error))
     }
 
     fn express(
         &mut self,
         py: Python<'_>,
-        slot: usize,
+        slot: i64,
         mood: [f32; 5],
         half_life_hops: f32,
     ) -> PyResult<()> {
         self.0
-            .express(slot, manner_of(mood), half_life_hops)
+            .express(self.slot(py, slot)?, manner_of(mood), half_life_hops)
             .map_err(|error| setting_error(py, error))
     }
 
-    fn status(&self, py: Python<'_>, slot: usize) -> PyResult<Status> {
+    fn status(&self, py: Python<'_>, slot: i64) -> PyResult<Status> {
         self.0
-            .status(slot)
+            .status(self.slot(py, slot)?)
             .map(status)
             .map_err(|error| setting_error(py, error))
     }
@@ -102,4 +104,30 @@ impl Batch {
     fn slots(&self) -> usize {
         self.0.slots()
     }
+}
+
+impl Batch {
+    fn slot(&self, py: Python<'_>, slot: i64) -> PyResult<usize> {
+        number(py, "slot", slot, 0, self.0.slots() - 1)
+    }
+}
+
+fn number(
+    py: Python<'_>,
+    what: &'static str,
+    value: i64,
+    least: usize,
+    most: usize,
+) -> PyResult<usize> {
+    let (got, min, max) = (value as f64, least as f64, most as f64);
+    let wrong = DspError::OutOfRange {
+        what,
+        min,
+        max,
+        got,
+    };
+    usize::try_from(value)
+        .ok()
+        .filter(|value| (least..=most).contains(value))
+        .ok_or_else(|| setting_error(py, wrong))
 }
