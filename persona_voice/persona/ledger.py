@@ -256,10 +256,10 @@ def _liked(values: Floats) -> Integers:
     """Where each liked her to be, ``[events, manner]``: within her budgets for life, wherever she
     was when she was liked; at birth, if she was not."""
     names = VALUES[Kind.FEEDBACK]
-    manner = values[:, [names.index(name) for name in MANNER]]
+    manner = np.clip(values[:, [names.index(name) for name in MANNER]], LIFE[:, 0], LIFE[:, 1])
     shares = np.where(manner > 0, manner / LIFE[:, 1], manner / -LIFE[:, 0])
     likes = values[:, names.index("liked")] > 0
-    where = np.rint(np.clip(shares, -1, 1) * ONE).astype(np.int64)
+    where = np.rint(shares * ONE).astype(np.int64)
     return np.asarray(where * likes[:, None])
 
 
