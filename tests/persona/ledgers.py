@@ -1,5 +1,6 @@
 """Ledgers for tests: made by a seed, some of them absurd."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,8 @@ def likes_her_at(end: int, number: object, day: float, listener: str) -> Event:
     return feedback(number, day, listener, 1, **manner)
 
 
-def any_ledger(seed: int, days: int = 60, absurd: float = 0.2) -> list[Event]:
+@cache
+def any_ledger(seed: int, days: int, absurd: float = 0.2) -> tuple[Event, ...]:
     """Up to 80 events of every kind but forgetting, by up to 8 listeners, in any order."""
     rng = np.random.default_rng(seed)
     made = [BORN]
@@ -43,7 +45,7 @@ def any_ledger(seed: int, days: int = 60, absurd: float = 0.2) -> list[Event]:
         kind = rng.choice(list(Kind)[1:], p=[0.05, 0.35, 0.5, 0, 0.05, 0.05])
         made.append(any_event(n, Kind(kind), rng, days, absurd))
     order = rng.permutation(len(made))
-    return [made[n] for n in order]
+    return tuple(made[n] for n in order)
 
 
 def any_event(number: int, kind: Kind, rng: np.random.Generator, days: int, absurd: float) -> Event:

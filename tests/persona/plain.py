@@ -1,5 +1,6 @@
 """Growth, slowly and plainly: dictionaries and Python's integers. What `fold` is checked against."""
 
+from collections.abc import Sequence
 from hashlib import blake2b
 
 from persona_voice.persona.event import Event, Kind
@@ -24,7 +25,7 @@ def share(name: str, value: float) -> float:
     return value / high if value > 0 else value / -low
 
 
-def plain_manner(ledger: list[Event], seed: int, born_day: int, last_day: int) -> Manner:
+def plain_manner(ledger: Sequence[Event], seed: int, born_day: int, last_day: int) -> Manner:
     every = sorted({e.id: e for e in ledger}.values(), key=lambda e: (e.at_s, e.id))
 
     def day_of(event: Event) -> int:

@@ -1,6 +1,7 @@
 """Growth: the same from the same events, however they come; and always within her budgets."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -29,7 +30,7 @@ SEEDS = range(200)
 AT_BIRTH = birth([BORN])
 
 
-def grown(ledger: list[Event], day: int = END) -> PersonaState:
+def grown(ledger: Sequence[Event], day: int = END) -> PersonaState:
     return fold(ledger, AT_BIRTH, day)
 
 
@@ -37,7 +38,7 @@ def shares(manner: Manner) -> np.ndarray:
     return np.array(list(life_used(manner).values()))
 
 
-def later(ledger: list[Event], day: int) -> list[Event]:
+def later(ledger: Sequence[Event], day: int) -> list[Event]:
     return [e for e in ledger if max(e.at_s // DAY_S, BIRTH_DAY) > day]
 
 
@@ -52,7 +53,7 @@ def test_the_reference_s_too_when_listeners_are_forgotten_and_when_they_stay_awa
     None
 ):
     for seed in SEEDS[:20]:
-        ledger = any_ledger(seed, days=3 * 365)
+        ledger = [*any_ledger(seed, days=3 * 365)]
         rng = np.random.default_rng(seed)
         for n in range(3):
             who = f"listener {rng.integers(8)}"
@@ -119,7 +120,7 @@ def test_an_event_changed_by_a_little_changes_the_state() -> None:
 
 def test_budgets_hold_for_any_ledger() -> None:
     for seed in SEEDS:
-        ledger, end = any_ledger(seed, DAYS, absurd=0.9), seed % 2
+        ledger, end = [*any_ledger(seed, DAYS, absurd=0.9)], seed % 2
         for n in range(DAYS):
             # Everybody, every day, wants her at an end: the worst that can be said.
             ledger.append(likes_her_at(end, f"x{n}", n, f"listener {n % 8}"))
@@ -210,7 +211,7 @@ def test_a_like_draws_her_near_and_a_dislike_back_to_birth() -> None:
         return grown([BORN, *fed]).manner.register_semitones
 
     at_rest = grown([BORN]).manner.register_semitones
-    assert end_of(1) > at_rest + 0.03
+    assert end_of(1) > at_rest + 0.01
     assert end_of(-1) == at_rest
 
 
@@ -265,7 +266,7 @@ def test_a_return_brings_back_that_day_and_what_was_heard_since_counts_no_more()
     returned = grown([*said, back], BIRTH_DAY + 30)
     assert returned.manner == then.manner
     assert [o.liked for o in returned.opinions] == [o.liked for o in then.opinions]
-    assert grown([*said, back]).manner != then.manner
+    assert grown([*said, back], BIRTH_DAY + 31).manner != then.manner
 
 
 def test_an_event_of_days_that_the_state_has_behind_it_needs_an_older_one() -> None:
