@@ -8,6 +8,7 @@ BENCHES = {
     "speed": "time per block and share of a core of one live stream",
     "streams": "how many live streams one thread carries, in a batch and one by one",
     "latency": "how late the output is, measured against stated",
+    "evolution": "years of growth among thousands of listeners, some of them hostile",
     "monitor": "a live session on a real sound server: faults, latency, clicks, processor",
 }
 

@@ -16,8 +16,8 @@ PART = 0.3
 # After so much speech a mean of F0 is that of the speaker (Arantes & Eriksson 2014): a turn shorter
 # than that counts in proportion.
 WHOLE_TURN_S = 10.0
-# Longest memory of how a listener usually is.
-USUAL_S = 600.0
+# Longest memory of how a listener usually is. An hour: a long evening does not become the usual.
+USUAL_S = 3_600.0
 # What a listener's voice and microphone make incomparable with hers is compared with their own usual:
 # she is moved by their mean's shift (Lubold & Pon-Barry 2015), not towards their pitch.
 AGAINST_USUAL = ("register_semitones", "level_db")

@@ -30,8 +30,8 @@ import numpy as np
 
 from persona_voice.errors import PersonaFileError
 from persona_voice.persona.event import Event, Kind, check
-from persona_voice.persona.ledger import LIFE, ONE, Heard, Integers, day_of, read
-from persona_voice.persona.limits import BUDGETS
+from persona_voice.persona.ledger import ONE, Heard, Integers, day_of, read
+from persona_voice.persona.limits import BUDGETS, life_used
 from persona_voice.persona.state import MANNER, Manner, Opinion, PersonaState
 
 Number = TypeVar("Number", int, Integers)
@@ -107,6 +107,13 @@ def fold(events: Iterable[Event], state: PersonaState, day: int) -> PersonaState
         ``needs_older_state``, with the latest ``day`` that will do; ``bad_event``,
         ``another_persona``.
     """
+    return course(events, state, day)[1]
+
+
+def course(
+    events: Iterable[Event], state: PersonaState, day: int
+) -> tuple[dict[int, Manner], PersonaState]:
+    """What `fold` gives, and her manner at the end of each day on the way there."""
     if day < state.day:
         message = (
             f"day {day} needs a state of that day or before to start from, got one of {state.day}"
@@ -114,6 +121,7 @@ def fold(events: Iterable[Event], state: PersonaState, day: int) -> PersonaState
         raise PersonaFileError(message, code="needs_older_state", day=day)
     ledger = read(events, state, day)
     growing = _Growing(state, ledger.heard)
+    manners: dict[int, Manner] = {}
     kept: dict[int, tuple[list[int], Integers, Integers]] = {}
     wanted = set(ledger.returns.values())
     ends = np.searchsorted(ledger.heard.day, np.arange(state.day, day + 1), side="right")
@@ -125,8 +133,10 @@ def fold(events: Iterable[Event], state: PersonaState, day: int) -> PersonaState
             growing.resume(*kept[ledger.returns[today]])
         if today in wanted:
             kept[today] = growing.copies()
-    return replace(
-        state, day=day, name=ledger.name, manner=growing.manner(), opinions=growing.opinions()
+        manners[today] = growing.manner()
+    opinions = growing.opinions()
+    return manners, replace(
+        state, day=day, name=ledger.name, manner=manners[day], opinions=opinions
     )
 
 
@@ -187,8 +197,12 @@ class _Growing:
         self._sum_up()
 
     def manner(self) -> Manner:
-        where = np.array(self._where) / ONE
-        return Manner(*(where * np.abs(np.where(where > 0, LIFE[:, 1], LIFE[:, 0]))).tolist())
+        return Manner(
+            *(
+                where / ONE * (budget.life[1] if where > 0 else -budget.life[0])
+                for where, budget in zip(self._where, BUDGETS.values(), strict=True)
+            )
+        )
 
     def opinions(self) -> tuple[Opinion, ...]:
         rows = np.flatnonzero(self._has_one)
@@ -228,9 +242,8 @@ class _Growing:
 
 def _parts(manner: Manner) -> list[int]:
     """Of the budgets for life, in parts of `ONE`; exactly what `_Growing.manner` was made from."""
-    values = np.array([getattr(manner, name) for name in MANNER])
-    shares = values / np.abs(np.where(values > 0, LIFE[:, 1], LIFE[:, 0]))
-    return [int(part) for part in np.rint(np.clip(shares, -1, 1) * ONE)]
+    shares = life_used(manner).values()
+    return [round(max(-1.0, min(share, 1.0)) * ONE) for share in shares]
 
 
 def _rounded(number: Number, divisor: int) -> Number:
