@@ -58,8 +58,8 @@ LIVED_PARTS = {
     "tilt_db": (0, 8),
 }
 # Her own: sums of four bytes of a hash, nearly normal, of standard deviation 147.8 and at most 510.
-# That of a day is 0.015 of the budget for life, and so of all days about 0.12: 0.015 / √(2 / 128).
-WANDER = round(0.015 * ONE / 147.8)
+# That of a day is 0.0075 of the budget for life, and so of all days about 0.06: 0.0075 / √(2 / 128).
+WANDER = round(0.0075 * ONE / 147.8)
 # The larger side of a budget for life is what a day's budget is measured by: it holds on both.
 DAY = tuple(
     int(b.day / max(-b.life[0], b.life[1]) * ONE) for b in (BUDGETS[name] for name in MANNER)

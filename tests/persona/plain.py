@@ -89,7 +89,7 @@ def one_step(
     total = sum(24 * o[1][n] + valence * o[2][0] + arousal * o[2][1] for o in opinions)
     goal = near(total, 64 * (len(opinions) + 4))
     hashed = blake2b(f"{seed} {day}".encode(), digest_size=24).digest()
-    own = (sum(hashed[4 * n : 4 * n + 4]) - 510) * 1703
+    own = (sum(hashed[4 * n : 4 * n + 4]) - 510) * 851
     most = int(budget.day / max(-budget.life[0], budget.life[1]) * ONE)
     step = max(-most, min(near(goal - where, 128) + own, most))
     return max(-ONE, min(where + step, ONE))
