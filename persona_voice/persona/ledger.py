@@ -5,8 +5,9 @@ All sums are of integers. Sums of floats depend on their order, and their last d
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, compress
-from operator import attrgetter
+from operator import attrgetter, is_
 
 import numpy as np
 import numpy.typing as npt
@@ -92,13 +93,8 @@ def day_of(at_s: float) -> int:
 def _once(events: Iterable[Event], state: PersonaState) -> list[Event]:
     # As they lie in memory: in any other order a million objects take three times as long to read.
     every = sorted(events, key=id)
-    by_id = dict(zip(map(attrgetter("id"), every), every, strict=True))
-    if len(by_id) < len(every):
-        for event in every:
-            if event != by_id[event.id]:
-                message = f"event {event.id} must be one event, got two that differ"
-                raise PersonaFileError(message, code="bad_event", id=event.id)
-    every = list(by_id.values())
+    if len(set(map(attrgetter("id"), every))) < len(every):
+        every = _without_repeats(every)
     if set(map(attrgetter("persona"), every)) - {state.persona}:
         other = next(event for event in every if event.persona != state.persona)
         message = f'event {other.id} must be of persona "{state.persona}", got "{other.persona}"'
@@ -106,23 +102,28 @@ def _once(events: Iterable[Event], state: PersonaState) -> list[Event]:
     return every
 
 
+def _without_repeats(events: list[Event]) -> list[Event]:
+    by_id = {event.id: event for event in events}
+    for event in events:
+        if event != by_id[event.id]:
+            message = f"event {event.id} must be one event, got two that differ"
+            raise PersonaFileError(message, code="bad_event", id=event.id)
+    return list(by_id.values())
+
+
 def _by_kind(events: list[Event]) -> dict[Kind, list[Event]]:
-    found: dict[Kind, list[Event]] = {kind: [] for kind in Kind}
-    feedback, conversation = found[Kind.FEEDBACK].append, found[Kind.CONVERSATION].append
-    for event, kind in zip(events, map(attrgetter("kind"), events), strict=True):
-        if kind is Kind.FEEDBACK:
-            feedback(event)
-        elif kind is Kind.CONVERSATION:
-            conversation(event)
-        else:
-            check(event)
-            found[kind].append(event)
+    kinds = list(map(attrgetter("kind"), events))
+    found = {kind: list(compress(events, map(partial(is_, kind), kinds))) for kind in Kind}
+    if sum(map(len, found.values())) < len(events):
+        raise _refusal(events)
     return found
 
 
 def _rare(events: list[Event], state: PersonaState, day: int) -> list[Event]:
     """Those that count by the end of `day`, in order of time."""
-    days = _days(events, state)
+    for event in events:
+        check(event)
+    _, days = _times(events, state)
     counting = [event for event, its_day in zip(events, days, strict=True) if its_day <= day]
     return sorted(counting, key=lambda event: (event.at_s, event.id))
 
@@ -153,13 +154,14 @@ class _Told:
 
 def _told(events: list[Event], kind: Kind, state: PersonaState, day: int) -> _Told:
     """Those that count by the end of `day`."""
-    listener, at_s = map(list, (map(attrgetter(name), events) for name in ("listener", "at_s")))
-    told = _Told(listener, np.array(at_s), _days(events, state), _values(events, kind))
+    listener = list(map(attrgetter("listener"), events))
+    told = _Told(listener, *_times(events, state), _values(events, kind))
     return told.where(told.day <= day)
 
 
-def _days(events: list[Event], state: PersonaState) -> Integers:
-    """Of each event; what is dated before her birth, by a clock that was wrong, counts on its day."""
+def _times(events: list[Event], state: PersonaState) -> tuple[Floats, Integers]:
+    """In seconds, and the days that each counts on: for what is dated before her birth, by a clock
+    that was wrong, it is that of her birth."""
     at_s = _numbers(list(map(attrgetter("at_s"), events)))
     if at_s is None or (np.abs(at_s) > LONGEST_S).any():
         raise _refusal(events)
@@ -167,7 +169,7 @@ def _days(events: list[Event], state: PersonaState) -> Integers:
     if len(days) and days.min() <= state.day:
         what = f"event {events[int(days.argmin())].id}"
         raise _needs_older_state(what, int(days.min()) - 1, state)
-    return np.asarray(days)
+    return at_s, days
 
 
 def _values(events: list[Event], kind: Kind) -> Floats:
@@ -210,7 +212,7 @@ def _needs_older_state(what: str, day: int, state: PersonaState) -> PersonaFileE
 
 def _returned(event: Event, state: PersonaState) -> tuple[int, int]:
     """The day of a return and that returned to."""
-    (today,), day = _days([event], state).tolist(), int(event.values[0][1])
+    (today,), day = _times([event], state)[1].tolist(), int(event.values[0][1])
     if not state.born_day - 1 <= day < today:
         first = state.born_day - 1
         message = f"event {event.id}: the day returned to must lie in {first}..{today}, got {day}"
