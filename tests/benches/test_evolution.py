@@ -4,7 +4,7 @@ import numpy as np
 
 from benches.evolution import Settings, against_budgets, entrainment, live, moved
 
-SMALL = Settings(years=0.5, listeners=200)
+SMALL = Settings(years=1.0, listeners=200)
 
 
 def test_it_lives_and_the_guarantees_hold_there_too() -> None:

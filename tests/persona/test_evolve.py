@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -20,9 +21,9 @@ from plain import plain_manner
 
 from persona_voice.errors import PersonaFileError
 from persona_voice.persona.event import Event, Kind
-from persona_voice.persona.evolve import birth, born, evolve, fold
+from persona_voice.persona.evolve import birth, born, course, evolve, fold
 from persona_voice.persona.limits import BUDGETS, life_used
-from persona_voice.persona.state import MANNER, Manner, Opinion, PersonaState
+from persona_voice.persona.state import Manner, Opinion, PersonaState
 
 DAYS = 30
 END = BIRTH_DAY + DAYS
@@ -157,9 +158,17 @@ def assert_within(before: PersonaState, state: PersonaState, returns: set[int]) 
         assert moved <= budget.day * len(days) + 1e-12 or returns.intersection(days)
 
 
-def test_a_day_is_at_most_half_of_what_is_noticed() -> None:
-    assert all(b.day <= b.noticeable / 2 for b in BUDGETS.values())
-    assert list(BUDGETS) == list(MANNER)
+def test_budgets_are_limits_and_hold_however_wild_her_own_steps_were(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("persona_voice.persona.evolve.WANDER", 2**24)
+    manners, state = course([BORN], AT_BIRTH, BIRTH_DAY + 400)
+    steps = [PersonaState("ada", 7, BIRTH_DAY, day, "", manner) for day, manner in manners.items()]
+    for before, after in pairwise(steps):
+        assert_within(before, after, set())
+    used = np.abs([shares(manner) for manner in manners.values()])
+    assert used.max() == 1  # and it was reached
+    assert manners[state.day] == state.manner
 
 
 def everybody(num: int, days: int, seed: int) -> list[Event]:
@@ -243,6 +252,12 @@ def test_whoever_is_forgotten_might_never_have_spoken() -> None:
             if e.listener == "listener 3" and e.kind in (Kind.NAMED, Kind.RETURNED)
         ]
         assert grown([*ledger, late]) == grown(silent), seed
+
+
+def test_what_was_said_in_the_moment_of_forgetting_is_forgotten_and_a_moment_later_is_not() -> None:
+    forget = event("f", 3, Kind.FORGOTTEN, "a")
+    assert grown([likes_her_at(1, 1, 3, "a"), forget]) == grown([])
+    assert grown([likes_her_at(1, 1, 3.001, "a"), forget]) != grown([])
 
 
 def test_forgetting_needs_to_start_from_birth_and_a_return_from_before_its_day() -> None:
