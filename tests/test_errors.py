@@ -12,10 +12,20 @@ PACKAGE = Path(errors.__file__).parent
 CORE = PACKAGE.parent / "rust_core" / "src" / "error.rs"
 # Programs rely on codes: a new one is written down here, an old one does not change.
 TEXTS = {
+    "another_persona": ('event {} must be of persona "{}", got "{}"',),
     "bad_command": (
         "command asks for a voice and none is given: {}",
         "command must be words as in a shell, got {} ({})",
         "command must name a program, got nothing",
+    ),
+    "bad_event": (
+        "event {} ({}) must hold exactly, in this order: {}; got {}",
+        "event {} ({}): {} must be {}, got {}",
+        "event {} must be of a kind among {}, got {}",
+        "event {} must be one event, got two that differ",
+        "event {}: at_s must lie within {} s of 1970, got {}",
+        "event {}: her seed must be {}, got {}",
+        "event {}: the day returned to must lie in {}..{}, got {}",
     ),
     "bad_persona_file": (
         "{} must be a readable TOML file: {}",
@@ -44,6 +54,11 @@ TEXTS = {
         "{} must hold at least one sample, got none",
     ),
     "empty_text": ("the text must hold a word to say, got {}",),
+    "needs_older_state": (
+        "day {} needs a state of that day or before to start from, got one of {}",
+        "{} needs a state of day {} or before to start from, got one of {}",
+    ),
+    "no_birth": ("a ledger must hold exactly one event of kind born, got {}",),
     "no_device": ("there is no sound device for {} on this machine",),
     "no_file": ("no file {}",),
     "no_sample_rate": ("samples must come with their sample_rate in Hz",),
@@ -63,6 +78,8 @@ TEXTS = {
         "--block-ms must lie in 1..=60000 ms, got {}",
         "half_life_s must lie in 0.1..=1000000 s, got {}",
         "{} must lie in {}..=1, got {}",
+        "a turn's seconds must be 0 or more, got {}",
+        "a turn's {} must be finite, got {}",
     ),
     "part_of_a_sample": ("raw input must be whole samples of {} bytes, got {} bytes more",),
     "rate_out_of_range": ("{}: the sample rate must lie in {}..={} Hz, got {}",),

@@ -10,7 +10,8 @@ import re
 from dataclasses import dataclass, field
 from math import log2
 
-from persona_voice.persona.mood import MOODS, TURN, plus, times, within_a_turn
+from persona_voice.persona.limits import BUDGETS, within_turn
+from persona_voice.persona.mood import MOODS, plus, times
 from persona_voice.persona.state import Manner
 
 NAME = r"[A-Za-z][\w:.-]*"
@@ -22,6 +23,8 @@ COMMENT = re.compile(r"<!--.*?(?:-->|$)|<[!?][^<>]*>", re.DOTALL)
 BROKEN = re.compile(rf"</?{NAME}[^<>]*>|</?{NAME}(?:\s+{NAME}\s*=\s*(?:\"[^\"]*\"?|'[^']*'?|\S+))+")
 ANY = re.compile(rf"{TAG.pattern}|{COMMENT.pattern}|{BROKEN.pattern}", re.DOTALL)
 
+# The most that a turn may differ by, upwards; what is asked for beyond it, either way, is held within.
+TURN = Manner(**{name: budget.turn[1] for name, budget in BUDGETS.items()})
 # SSML's breaks by strength, in seconds; its words for pitch, range and volume, as parts of what a turn
 # may differ by.
 BREAKS_S = {
@@ -124,7 +127,7 @@ class _Reader:
             manner = plus(manner, more)
         if any(name == "expr:spell" for name, _, _ in self._open):
             text = " ".join(text.replace(" ", ""))
-        self.script.parts.append(Words(text, within_a_turn(manner)))
+        self.script.parts.append(Words(text, within_turn(manner)))
 
     def _problem(self, what: str) -> None:
         self.script.problems.append(what)

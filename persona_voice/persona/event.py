@@ -1,7 +1,12 @@
 """What happened to a persona: an entry of her ledger."""
 
+import sys
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeGuard
+
+from persona_voice.errors import PersonaFileError
+from persona_voice.persona.state import MANNER
 
 
 class Kind(StrEnum):
@@ -21,7 +26,24 @@ class Kind(StrEnum):
     UPGRADED = "upgraded"
     """Other ``weights`` speak for her."""
     RETURNED = "returned"
-    """She is again as on the day ``day``."""
+    """She is again as at the end of the day ``day``, and grows on from there: what was heard since
+    counts no more."""
+
+
+# The names of the values of each kind, in order; those that are text, not numbers.
+VALUES: dict[Kind, tuple[str, ...]] = {
+    Kind.BORN: ("seed",),
+    Kind.NAMED: ("name",),
+    Kind.CONVERSATION: ("arousal", "seconds", "valence"),
+    Kind.FEEDBACK: tuple(sorted((*MANNER, "liked"))),
+    Kind.FORGOTTEN: (),
+    Kind.UPGRADED: ("weights",),
+    Kind.RETURNED: ("day",),
+}
+# 30,000 years: an event of another age is a clock gone wrong.
+LONGEST_S = 1e12
+TEXTS = {"name", "weights"}
+WHOLE = {"seed", "day"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +57,58 @@ class Event:
     """When, in seconds since 1970, by the clock of whoever saw it."""
     kind: Kind
     listener: str = ""
-    """Who talked with her; empty where nobody did."""
+    """Who talked with her; empty where nobody did, or where it is not known who: all these are one."""
     values: tuple[tuple[str, float | str], ...] = ()
     """By name, in order of name."""
+
+
+def check(event: Event) -> None:
+    """Every door to a ledger calls it, so that nothing gets in that cannot be folded.
+
+    Raises
+    ------
+    PersonaFileError
+        ``bad_event``
+    """
+    if not isinstance(event.kind, Kind):
+        message = f"event {event.id} must be of a kind among {', '.join(Kind)}, got {event.kind!r}"
+        raise PersonaFileError(message, code="bad_event", id=event.id)
+    if not _is_number(event.at_s) or abs(event.at_s) > LONGEST_S:
+        message = (
+            f"event {event.id}: at_s must lie within {LONGEST_S:.0f} s of 1970, got {event.at_s!r}"
+        )
+        raise PersonaFileError(message, code="bad_event", id=event.id)
+    names, got = VALUES[event.kind], tuple(name for name, _ in event.values)
+    if got != names:
+        message = (
+            f"event {event.id} ({event.kind}) must hold exactly, in this order: "
+            f"{', '.join(names) or 'nothing'}; got {', '.join(map(str, got)) or 'nothing'}"
+        )
+        raise PersonaFileError(message, code="bad_event", id=event.id)
+    for name, value in event.values:
+        if not _fits(name, value):
+            message = (
+                f"event {event.id} ({event.kind}): {name} must be {_rule(name)}, got {value!r}"
+            )
+            raise PersonaFileError(message, code="bad_event", id=event.id)
+
+
+def _fits(name: str, value: object) -> bool:
+    if name in TEXTS:
+        return isinstance(value, str)
+    if not _is_number(value):
+        return False
+    return value in (-1, 1) if name == "liked" else name not in WHOLE or value == int(value)
+
+
+def _rule(name: str) -> str:
+    if name in TEXTS:
+        return "text"
+    if name == "liked":
+        return "1 or -1"
+    return "a whole number" if name in WHOLE else "a finite number"
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    """Finite, too; no integer beyond what a float holds."""
+    return isinstance(value, int | float) and abs(value) <= sys.float_info.max

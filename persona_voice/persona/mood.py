@@ -4,6 +4,7 @@ from dataclasses import fields
 from math import log2
 
 from persona_voice.errors import SettingError
+from persona_voice.persona.limits import within_turn
 from persona_voice.persona.state import Manner
 
 
@@ -46,10 +47,6 @@ MOODS = {
 AROUSED = _mood(+1.0, 1.25, 1.08, +2.4, -1.5, +0.8)
 PLEASED = _mood(+0.3, 1.10, 1.02, +0.2, +0.3, +0.1)
 
-# The most that a turn may differ from how she usually speaks, either way: beyond it listeners begin to
-# hear another person.
-TURN = Manner(1.5, log2(1.4), log2(1.1), 3.0, 3.0, 1.5)
-
 
 def mood(name: str, strength: float = 1.0) -> Manner:
     """The manner of a named mood, 0 to 1 of it.
@@ -76,7 +73,7 @@ def affect(valence: float, arousal: float) -> Manner:
     """
     pleased = times(PLEASED, _within("valence", valence, -1.0))
     aroused = times(AROUSED, _within("arousal", arousal, -1.0))
-    return within_a_turn(plus(pleased, aroused))
+    return within_turn(plus(pleased, aroused))
 
 
 def plus(one: Manner, other: Manner) -> Manner:
@@ -86,16 +83,6 @@ def plus(one: Manner, other: Manner) -> Manner:
 
 def times(manner: Manner, part: float) -> Manner:
     return Manner(*(part * getattr(manner, f.name) for f in fields(Manner)))
-
-
-def within_a_turn(manner: Manner) -> Manner:
-    """The manner, held within `TURN`."""
-    return Manner(
-        *(
-            max(-getattr(TURN, f.name), min(getattr(TURN, f.name), getattr(manner, f.name)))
-            for f in fields(Manner)
-        )
-    )
 
 
 def _within(what: str, value: float, least: float) -> float:

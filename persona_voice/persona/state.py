@@ -1,6 +1,6 @@
 """How a persona is now, as against her birth: a value."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +22,32 @@ class Manner:
     """Per octave, about 500 Hz."""
 
 
+MANNER = tuple(each.name for each in fields(Manner))
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What one listener has made of her so far; integers, so that sums of them are exact."""
+
+    listener: str
+    day: int
+    """Last heard."""
+    liked: tuple[int, ...]
+    """Where they like each value of her manner: of its budget for life, in parts of 2**24."""
+    lived: tuple[int, ...]
+    """Valence and arousal of their conversations with her, in parts of 2**24."""
+
+
 @dataclass(frozen=True, slots=True)
 class PersonaState:
-    """How she is at the end of day `day` (days since 1970, UTC)."""
+    """How she is at the end of day `day` (days since 1970, UTC). All that growing on needs."""
 
     persona: str
     seed: int
     born_day: int
     day: int
+    """At birth the day before `born_day`: that one is still to be lived."""
     name: str
     manner: Manner = field(default_factory=Manner)
+    opinions: tuple[Opinion, ...] = ()
+    """Of all that were heard within a year, in order of listener."""

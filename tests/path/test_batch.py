@@ -68,9 +68,8 @@ def test_mistakes_are_refused_and_leave_the_others_as_they_are() -> None:
         batch.join()
     assert caught.value.code == "batch_full"
     batch.leave(second)
-    for slot in (second, 7):
-        with pytest.raises(SettingError, match=f"a slot must be joined first, got {slot}"):
-            batch.leave(slot)
+    with pytest.raises(SettingError, match=f"a slot must be joined first, got {second}"):
+        batch.leave(second)
     for wrong in (
         np.zeros((3, HOP), np.float32),
         np.zeros((1, HOP), np.float32),

@@ -3,15 +3,16 @@
 import pytest
 
 from persona_voice.errors import SettingError
-from persona_voice.persona.mood import MOODS, TURN, affect, mood, plus, times, within_a_turn
+from persona_voice.persona.limits import within_turn
+from persona_voice.persona.mood import MOODS, affect, mood, plus, times
 from persona_voice.persona.state import Manner
 
 FIELDS = list(Manner.__dataclass_fields__)
 
 
 @pytest.mark.parametrize("name", MOODS)
-def test_every_mood_in_full_stays_within_a_turn(name: str) -> None:
-    assert within_a_turn(MOODS[name]) == MOODS[name] == mood(name)
+def test_every_mood_in_full_stays_within_turn(name: str) -> None:
+    assert within_turn(MOODS[name]) == MOODS[name] == mood(name)
     assert mood(name, 0.0) == Manner()
     assert mood(name, 0.5) == times(MOODS[name], 0.5)
 
@@ -31,13 +32,13 @@ def test_the_signs_are_those_of_the_literature(name: str, signs: tuple[int, ...]
     assert all(getattr(MOODS[name], of) * sign > 0 for of, sign in zip(kept, signs, strict=True))
 
 
-def test_feelings_add_up_and_stay_within_a_turn() -> None:
+def test_feelings_add_up_and_stay_within_turn() -> None:
     assert affect(0, 0) == Manner()
     assert affect(0, 1).level_db > affect(1, 0).level_db > 0 > affect(0, -1).level_db
     for valence in (-1, 1):
         for arousal in (-1, 1):
             of = affect(valence, arousal)
-            assert all(abs(getattr(of, name)) <= getattr(TURN, name) for name in FIELDS)
+            assert within_turn(of) == of
     assert plus(affect(0, 1), affect(0, -1)) == Manner()
 
 

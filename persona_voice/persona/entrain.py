@@ -1,0 +1,109 @@
+"""Entrainment: within a conversation, part of the way toward how the listener speaks.
+
+From their audio alone, in four numbers a turn; kept for each listener in a handful of them.
+"""
+
+from dataclasses import dataclass, field, fields, replace
+from math import isfinite
+
+from persona_voice.errors import SettingError
+from persona_voice.persona.limits import BUDGETS
+from persona_voice.persona.state import Manner
+
+# Part of the distance that is covered in the end. People do not copy each other, and effects found
+# are small (Levitan & Hirschberg 2011): 0.2 to 0.4 is a presence, not an echo.
+PART = 0.3
+# After so much speech a mean of F0 is that of the speaker (Arantes & Eriksson 2014): a turn shorter
+# than that counts in proportion.
+WHOLE_TURN_S = 10.0
+# Longest memory of how a listener usually is. An hour: a long evening does not become the usual.
+USUAL_S = 3_600.0
+# What a listener's voice and microphone make incomparable with hers is compared with their own usual:
+# she is moved by their mean's shift (Lubold & Pon-Barry 2015), not towards their pitch.
+AGAINST_USUAL = ("register_semitones", "level_db")
+AGAINST_HERS = ("range_octaves", "rate_octaves")
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """How a listener spoke in a turn; None where it could not be measured.
+
+    Raises
+    ------
+    SettingError
+        ``out_of_range`` if a value is not finite, or `seconds` is below 0.
+    """
+
+    seconds: float
+    """Of speech."""
+    register_semitones: float | None = None
+    """Mean F0, above any pitch that stays the same."""
+    range_octaves: float | None = None
+    """Of the factor on the deviations of her F0 at birth that makes theirs: log2."""
+    rate_octaves: float | None = None
+    """Of the factor on how fast she speaks at birth: log2."""
+    level_db: float | None = None
+    """Above any level that stays the same."""
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if value is not None and not isfinite(value):
+                message = f"a turn's {each.name} must be finite, got {value}"
+                raise SettingError(message, code="out_of_range", value=value)
+        if self.seconds < 0:
+            message = f"a turn's seconds must be 0 or more, got {self.seconds}"
+            raise SettingError(message, code="out_of_range", value=self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Leaning:
+    """What is kept for a listener; nothing else is, and not what was said."""
+
+    lean: Manner = field(default_factory=Manner)
+    """To be added to how she has grown. Breath and tilt stay 0."""
+    usual_semitones: float = 0.0
+    usual_semitones_s: float = 0.0
+    """Of speech that the mean is of, at most `USUAL_S`."""
+    usual_db: float = 0.0
+    usual_db_s: float = 0.0
+
+
+def entrain(kept: Leaning, turn: Turn, grown: Manner) -> Leaning:
+    """After one more turn of the listener. What could not be measured stays as it was.
+
+    Goes `PART` of the distance in the end, at most one just-noticeable difference a turn, and never
+    so far that she would leave the budgets of a turn.
+    """
+    semitones, semitones_s = _usual(
+        kept.usual_semitones, kept.usual_semitones_s, turn.register_semitones, turn.seconds
+    )
+    db, db_s = _usual(kept.usual_db, kept.usual_db_s, turn.level_db, turn.seconds)
+    usual = {"register_semitones": semitones, "level_db": db}
+    lean: dict[str, float] = {}
+    for name in (*AGAINST_USUAL, *AGAINST_HERS):
+        heard, hers = getattr(turn, name), getattr(grown, name)
+        now = getattr(kept.lean, name)
+        if heard is not None:
+            distance = heard - usual.get(name, hers)
+            now += _step(name, PART * distance - now, turn.seconds)
+        lean[name] = _kept_within_turn(name, now, hers)
+    return Leaning(replace(kept.lean, **lean), semitones, semitones_s, db, db_s)
+
+
+def _step(name: str, way: float, seconds: float) -> float:
+    step = way * min(seconds / WHOLE_TURN_S, 1.0)
+    return max(-BUDGETS[name].noticeable, min(step, BUDGETS[name].noticeable))
+
+
+def _kept_within_turn(name: str, lean: float, hers: float) -> float:
+    low, high = BUDGETS[name].turn
+    return max(low - hers, min(lean, high - hers))
+
+
+def _usual(usual: float, of_s: float, heard: float | None, seconds: float) -> tuple[float, float]:
+    """Mean by seconds of speech, and of how many seconds it is."""
+    if heard is None or seconds == 0:
+        return usual, of_s
+    usual += (heard - usual) * seconds / (of_s + seconds)
+    return usual, min(of_s + seconds, USUAL_S)
