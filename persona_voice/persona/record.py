@@ -1,0 +1,112 @@
+"""Events and states as text, the way that the store and the `.persona` file keep them."""
+
+import json
+import math
+from dataclasses import asdict, fields
+
+from persona_voice.errors import StoreError
+from persona_voice.persona.event import Event, Kind
+from persona_voice.persona.state import Manner, PersonaState
+
+DAY_S = 86_400
+_KINDS = {kind.value: kind for kind in Kind}
+
+
+def day_of(at_s: float) -> int:
+    """The day, since 1970 in UTC, that this moment lies in."""
+    return math.floor(at_s / DAY_S)
+
+
+def checked(event: Event) -> Event:
+    """The event as any database gives it back, every number a float.
+
+    Raises
+    ------
+    StoreError
+        ``bad_event`` for one that could not be kept exactly as it is.
+    """
+    if not event.id or not event.persona:
+        raise _bad(event, "must have an id and a persona, got", "none")
+    for text in (event.id, event.persona, event.listener):
+        _check_text(event, text)
+    if event.kind not in _KINDS:
+        raise _bad(event, f"must be of a kind among {', '.join(_KINDS)}; got", event.kind)
+    if event.kind is Kind.FORGOTTEN and not event.listener:
+        raise _bad(event, "must name the listener who is forgotten, got", "none")
+    names = [name for name, _ in event.values]
+    if names != sorted(set(names)):
+        raise _bad(event, "must hold its values in order of name, each once; got", names)
+    for name in names:
+        _check_text(event, name)
+    values = tuple((name, _checked_value(event, value)) for name, value in event.values)
+    at_s = _number(event, event.at_s)
+    return Event(event.id, event.persona, at_s, Kind(event.kind), event.listener, values)
+
+
+def _checked_value(event: Event, value: float | str) -> float | str:
+    if not isinstance(value, str):
+        return _number(event, value)
+    _check_text(event, value)
+    return value
+
+
+def _number(event: Event, value: float) -> float:
+    try:
+        number = float(value) + 0.0  # of two zeros one
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise _bad(event, "must hold finite numbers and texts only, got", value)
+    return number
+
+
+def _check_text(event: Event, text: str) -> None:
+    try:
+        good = "\0" not in text and bool(text.encode() or True)
+    except (TypeError, AttributeError, UnicodeEncodeError):
+        good = False
+    if not good:
+        raise _bad(event, "must hold texts of UTF-8 without NUL only, got", text)
+
+
+def _bad(event: Event, rule: str, value: object) -> StoreError:
+    return StoreError(f"event {event.id!r} {rule} {value!r}", code="bad_event", id=event.id)
+
+
+def values_text(event: Event) -> str:
+    return json.dumps(event.values, ensure_ascii=False, separators=(",", ":"))
+
+
+def event_of(id: str, persona: str, at_s: float, kind: str, listener: str, values: str) -> Event:
+    """The event of such a row.
+
+    Raises
+    ------
+    KeyError
+        For a kind that this program does not know.
+    ValueError
+        For values that are not what `values_text` writes.
+    """
+    pairs = tuple([(name, value) for name, value in json.loads(values)]) if values != "[]" else ()
+    return Event(id, persona, at_s, _KINDS[kind], listener, pairs)
+
+
+def state_text(state: PersonaState) -> str:
+    return json.dumps(asdict(state), ensure_ascii=False, separators=(",", ":"))
+
+
+def state_of(text: str) -> PersonaState | None:
+    """The state; none if a program with other fields wrote it: it can be folded anew.
+
+    Raises
+    ------
+    ValueError
+        For a text that is no JSON.
+    """
+    values = json.loads(text)
+    if not isinstance(values, dict) or set(values) != {f.name for f in fields(PersonaState)}:
+        return None
+    manner = values["manner"]
+    if not isinstance(manner, dict) or set(manner) != {f.name for f in fields(Manner)}:
+        return None
+    return PersonaState(**values | {"manner": Manner(**manner)})
