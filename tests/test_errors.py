@@ -157,6 +157,7 @@ def texts_in_the_source(package: Path) -> dict[str, set[str]]:
         (errors.DeviceError, OSError),
         (errors.AudioFileError, OSError),
         (errors.SourceError, RuntimeError),
+        (errors.StoreError, OSError),
         (errors.WeightsError, errors.PersonaVoiceError),
         (errors.PersonaFileError, errors.PersonaVoiceError),
     ],

@@ -2,7 +2,9 @@
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, fields
+from typing import Any
 
 from persona_voice.errors import StoreError
 from persona_voice.persona.event import Event, Kind
@@ -10,6 +12,9 @@ from persona_voice.persona.state import Manner, PersonaState
 
 DAY_S = 86_400
 _KINDS = {kind.value: kind for kind in Kind}
+# Made once: a ledger has millions of them.
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_decode = json.JSONDecoder().raw_decode
 
 
 def day_of(at_s: float) -> int:
@@ -74,25 +79,29 @@ def _bad(event: Event, rule: str, value: object) -> StoreError:
 
 
 def values_text(event: Event) -> str:
-    return json.dumps(event.values, ensure_ascii=False, separators=(",", ":"))
+    return _encode(event.values)
 
 
-def event_of(id: str, persona: str, at_s: float, kind: str, listener: str, values: str) -> Event:
-    """The event of such a row.
+def event_of(row: Sequence[Any]) -> Event:
+    """The event of a row: id, persona, at_s, kind, listener, and what `values_text` writes.
 
     Raises
     ------
     KeyError
         For a kind that this program does not know.
     ValueError
-        For values that are not what `values_text` writes.
+        For values that `values_text` would not write.
     """
-    pairs = tuple([(name, value) for name, value in json.loads(values)]) if values != "[]" else ()
+    id, persona, at_s, kind, listener, text = row
+    values, end = _decode(text)
+    if end != len(text):
+        raise ValueError(text)
+    pairs = tuple([(name, value) for name, value in values])
     return Event(id, persona, at_s, _KINDS[kind], listener, pairs)
 
 
 def state_text(state: PersonaState) -> str:
-    return json.dumps(asdict(state), ensure_ascii=False, separators=(",", ":"))
+    return _encode(asdict(state))
 
 
 def state_of(text: str) -> PersonaState | None:

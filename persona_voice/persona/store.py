@@ -155,7 +155,7 @@ class Store:
 
         Each part is read as it is then: what is appended meanwhile may be among them or not.
         """
-        after = sa.true()
+        after: sa.ColumnElement[bool] = sa.true()
         if from_day is not None:
             after = _e.at_s >= float(from_day * DAY_S)
         wanted = sa.select(_events).where(_e.persona == persona)
@@ -226,7 +226,7 @@ class Store:
     def _read(self, rows: Iterable[sa.Row[Any]]) -> Iterator[Event]:
         for row in rows:
             try:
-                yield event_of(*row)
+                yield event_of(row)
             except KeyError as error:
                 message = (
                     f'{self.name} holds an event of the kind "{row.kind}", which this program '
