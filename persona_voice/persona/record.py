@@ -11,6 +11,8 @@ from persona_voice.persona.event import Event, Kind
 from persona_voice.persona.state import Manner, PersonaState
 
 DAY_S = 86_400
+# The end of the year 9999, as far as calendars go here.
+END_S = 253_402_300_800
 _KINDS = {kind.value: kind for kind in Kind}
 # Made once: a ledger has millions of them.
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -45,6 +47,8 @@ def checked(event: Event) -> Event:
         _check_text(event, name)
     values = tuple((name, _checked_value(event, value)) for name, value in event.values)
     at_s = _number(event, event.at_s)
+    if not 0 <= at_s < END_S:
+        raise _bad(event, "must happen from 1970 to 9999, in seconds since 1970; got", at_s)
     return Event(event.id, event.persona, at_s, Kind(event.kind), event.listener, values)
 
 
@@ -80,6 +84,28 @@ def _bad(event: Event, rule: str, value: object) -> StoreError:
 
 def values_text(event: Event) -> str:
     return _encode(event.values)
+
+
+def event_text(event: Event) -> str:
+    """All of it on one line."""
+    kind, listener = event.kind.value, event.listener
+    return _encode([event.id, event.persona, event.at_s, kind, listener, event.values])
+
+
+def event_in(text: str) -> Event:
+    """The event that `event_text` wrote.
+
+    Raises
+    ------
+    ValueError
+        For another text.
+    """
+    try:
+        id, persona, at_s, kind, listener, values = json.loads(text)
+        pairs = tuple([(name, value) for name, value in values])
+        return checked(Event(id, persona, at_s, _KINDS[kind], listener, pairs))
+    except (KeyError, TypeError, StoreError, RecursionError) as error:
+        raise ValueError(text) from error
 
 
 def event_of(row: Sequence[Any]) -> Event:

@@ -183,6 +183,20 @@ class Store:
             row = connection.execute(counts.where(_e.persona == persona)).one()
         return Ledger(persona, row[0], row[1], row[2], row[3]) if row[2] else None
 
+    def newest(self, persona: str, kind: Kind) -> Event | None:
+        """The last event of that kind."""
+        wanted = sa.select(_events).where(_e.persona == persona, _e.kind == kind.value)
+        with self._reading() as connection:
+            rows = connection.execute(wanted.order_by(_e.at_s.desc(), _e.id.desc()).limit(1)).all()
+        return next(self._read(rows), None)
+
+    def num_events_of(self, persona: str, listener: str) -> int:
+        """How many are known of that listener, who may have been forgotten before."""
+        theirs = sa.select(sa.func.count()).where(_e.persona == persona, _e.listener == listener)
+        with self._reading() as connection:
+            found = connection.scalar(theirs.where(_e.kind != Kind.FORGOTTEN.value))
+        return int(found or 0)
+
     def put_snapshot(self, state: PersonaState, *, num_events: int | None = None) -> bool:
         """Keeps the state for its day, instead of the one there.
 
@@ -257,6 +271,8 @@ class Store:
             yield
         except sa.exc.DBAPIError as error:
             raise _failure(self.name, error.orig) from error
+        except (UnicodeEncodeError, OverflowError) as error:  # a name or a day that none can have
+            raise StoreError(f"{self.name} failed: {error}", code="store_failed") from error
 
     def _make_file(self, path: Path, *, create: bool) -> None:
         """Its own user's alone, since it tells of people."""

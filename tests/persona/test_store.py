@@ -116,6 +116,8 @@ def test_a_number_is_the_same_however_it_is_written(where: str) -> None:
         (event("a\0"), "UTF-8 without NUL"),
         (event("a", listener="\udcff"), "UTF-8 without NUL"),
         (replace(event("a"), at_s=float("nan")), "finite numbers"),
+        (replace(event("a"), at_s=-1.0), "from 1970 to 9999"),
+        (replace(event("a"), at_s=1e300), "from 1970 to 9999"),
         (replace(event("a"), values=(("a", float("inf")),)), "finite numbers"),
         (replace(event("a"), values=(("a", 10**400),)), "finite numbers"),
         (replace(event("a"), values=(("b", 1.0), ("a", 1.0))), "in order of name"),

@@ -343,3 +343,13 @@ def test_a_store_whose_tables_are_gone_says_what_the_database_said(where: str) -
         with pytest.raises(StoreError, match="persona_events") as caught:
             kept.append([event("a")])
     assert caught.value.code == "store_failed"
+
+
+def test_a_name_that_no_one_can_have_is_told(where: str) -> None:
+    with Store(where) as kept:
+        with pytest.raises(StoreError, match="failed: .*surrogates not allowed") as caught:
+            kept.ledger("\udcff")
+        assert caught.value.code == "store_failed"
+        with pytest.raises(StoreError) as caught:
+            kept.snapshot("samantha", 10**30)
+        assert caught.value.code == "store_failed"
