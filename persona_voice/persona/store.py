@@ -449,7 +449,7 @@ def _engine(url: sa.URL) -> sa.Engine:
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:
-    # The change to WAL does not wait for others by itself; only the first time is one.
+    # Where two change a new file to WAL at once, SQLite refuses one of them without waiting.
     deadline = time.monotonic() + WAIT_S
     while True:
         try:

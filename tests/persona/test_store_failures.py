@@ -96,6 +96,33 @@ def test_processes_that_make_and_fill_one_store_at_once_lose_nothing(where: str)
     assert ids(where) == [f"{i}-0" for i in range(80)]
 
 
+def test_the_change_to_wal_is_tried_until_it_is_let_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite waits for others, but not where two change at once: 1 of 600 met it, with four."""
+
+    class Refused(sqlite3.Connection):
+        left = 3
+
+        def execute(self, statement: str, *values: object) -> sqlite3.Cursor:  # type: ignore[override]
+            if "journal_mode" in statement and Refused.left:
+                Refused.left -= 1
+                error = sqlite3.OperationalError("database is locked")
+                error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+                raise error
+            return super().execute(statement, *values)  # type: ignore[arg-type]
+
+    connection = sqlite3.connect(tmp_path / "a.db", isolation_level=None, factory=Refused)
+    store._set_up_sqlite(connection, None)
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert Refused.left == 0
+    Refused.left = 10**9
+    monkeypatch.setattr(store, "WAIT_S", 0.1)
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        store._set_up_sqlite(connection, None)
+    connection.close()
+
+
 def test_threads_may_share_one(where: str) -> None:
     with Store(where) as kept:
         new = [0] * 8
