@@ -463,6 +463,9 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     connection.execute("PRAGMA fullfsync = ON")  # on macOS the disk is not waited for without
     connection.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten
     connection.execute("PRAGMA cell_size_check = ON")  # damage is found sooner
+    # 64 MiB at most: a long import touches its indexes everywhere, and with SQLite's 2 MiB half a
+    # million events took over 170 s instead of 125 s, side by side.
+    connection.execute("PRAGMA cache_size = -65536")
 
 
 def _begin_on_sqlite(connection: sa.Connection) -> None:
