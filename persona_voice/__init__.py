@@ -16,6 +16,7 @@ from persona_voice.errors import (
     PersonaVoiceError,
     SettingError,
     SourceError,
+    StoreError,
     StreamError,
     WeightsError,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "PersonaVoiceError",
     "SettingError",
     "SourceError",
+    "StoreError",
     "StreamError",
     "StreamStatus",
     "VoiceBatch",

@@ -36,3 +36,7 @@ class AudioFileError(PersonaVoiceError, OSError):
 
 class SourceError(PersonaVoiceError, RuntimeError):
     """What speaks underneath failed."""
+
+
+class StoreError(PersonaVoiceError, OSError):
+    """A store of personas that cannot be reached, or cannot take or give what was asked."""

@@ -26,6 +26,10 @@ TEXTS = {
         "event {}: at_s must lie within {} s of 1970, got {}",
         "event {}: her seed must be {}, got {}",
         "event {}: the day returned to must lie in {}..{}, got {}",
+        "event {} {} {}",
+    ),
+    "bad_key": (
+        "{} must hold an Ed25519 key in PEM without a password: {}; put it back from a backup, or move it away to sign as somebody new",
     ),
     "bad_persona_file": (
         "{} must be a readable TOML file: {}",
@@ -59,7 +63,11 @@ TEXTS = {
         "{} needs a state of day {} or before to start from, got one of {}",
     ),
     "no_birth": ("a ledger must hold exactly one event of kind born, got {}",),
+    "event_conflict": (
+        "an id must stand for one event for ever; {} stands for {}, got {}: nothing was added, give it an id of its own",
+    ),
     "no_device": ("there is no sound device for {} on this machine",),
+    "no_driver": ("PostgreSQL needs psycopg: pip install 'persona-voice-engine[postgres]'",),
     "no_file": ("no file {}",),
     "no_sample_rate": ("samples must come with their sample_rate in Hz",),
     "no_sound_library": (
@@ -82,6 +90,13 @@ TEXTS = {
         "a turn's {} must be finite, got {}",
     ),
     "part_of_a_sample": ("raw input must be whole samples of {} bytes, got {} bytes more",),
+    "persona_file_format": (
+        '{} must be a persona file of the format "{}", got {}',
+        "{} must hold events that this program knows, got {}",
+    ),
+    "persona_file_tampered": (
+        "{} must be as its signer left it: {}; nothing was taken in, get it from them again",
+    ),
     "rate_out_of_range": ("{}: the sample rate must lie in {}..={} Hz, got {}",),
     "source_crashed": (
         "Kokoro failed on {} phonemes: {}",
@@ -104,14 +119,38 @@ TEXTS = {
         "Kokoro has no voice {}; there are: {}",
         "{}",
     ),
+    "store_busy": (
+        "{} must let a writer in within {} s, got: {}; another program is writing: do it again, nothing of this was added",
+    ),
+    "store_damaged": (
+        "{} must be a whole store, and is damaged: {}; it is left as it is. Copy it, then put a backup back, or try `sqlite3 FILE .recover` on the copy",
+    ),
+    "store_failed": ("{} failed: {}",),
+    "store_full": (
+        "{} must have room to grow, got: {}; nothing of this was added and all else is as it was: make room and do it again",
+    ),
+    "store_missing": ("no store at {}; it is made when a persona's first event is kept",),
+    "store_newer": (
+        '{} holds an event of the kind "{}", which this program does not know: a newer one wrote it; install that',
+        "{} must have a schema that this program knows, up to {}, got {}: a newer program wrote it; install that",
+    ),
+    "store_unreachable": ("{} must be a store that can be opened and written: {}",),
     "too_many_channels": ("{} must have at most {} channels, got {}",),
     "unknown_device": ("{} {} device {}; {}: {}",),
     "unknown_engine": ("engine must be one of {}, got {}",),
     "unknown_format": ("{} must end in a format that is written ({}), got {}",),
+    "unknown_listener": ("{} must know the listener who is to be forgotten, got {}",),
     "unknown_mode": ("mode must be one of {}, got {}",),
     "unknown_mood": ("mood must be one of {}, got {}",),
-    "unknown_persona": ('no persona "{}" in this installation; there are: {}',),
+    "unknown_persona": (
+        'no persona "{}" in this installation; there are: {}',
+        'no persona "{}" in {}; there are: {}',
+    ),
+    "unknown_signer": ("{} must be signed by {}, got {}",),
     "unknown_source": ("source must be one of {}, got {}",),
+    "unknown_store": (
+        "a store must be a path, sqlite:///PATH or postgresql://USER@HOST/NAME, got {}",
+    ),
     "weights_damaged": ("{} must be a whole safetensors file: {}",),
     "weights_format": ('{} must have the format "{}", found "{}"',),
     "weights_missing": ("no weights at {}",),
@@ -179,6 +218,7 @@ def texts_in_the_source(package: Path) -> dict[str, set[str]]:
         (errors.DeviceError, OSError),
         (errors.AudioFileError, OSError),
         (errors.SourceError, RuntimeError),
+        (errors.StoreError, OSError),
         (errors.WeightsError, errors.PersonaVoiceError),
         (errors.PersonaFileError, errors.PersonaVoiceError),
     ],

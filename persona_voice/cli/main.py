@@ -19,6 +19,7 @@ COMMANDS = {
     "convert": "a sound file into the persona's voice",
     "say": "text to speech underneath, the persona on top",
     "monitor": "live, microphone to loudspeaker",
+    "persona": "what is remembered of each persona: shown, taken along, forgotten",
 }
 OK, ERROR, DEVICE, MODEL, INTERRUPTED = 0, 1, 4, 5, 130
 
