@@ -13,6 +13,7 @@ CORE = PACKAGE.parent / "rust_core" / "src" / "error.rs"
 # Programs rely on codes: a new one is written down here, an old one does not change.
 TEXTS = {
     "another_persona": ('event {} must be of persona "{}", got "{}"',),
+    "already_born": ('"{}" can be born once, and lives in {} already',),
     "bad_command": (
         "command asks for a voice and none is given: {}",
         "command must be words as in a shell, got {} ({})",
@@ -62,6 +63,7 @@ TEXTS = {
         "day {} needs a state of that day or before to start from, got one of {}",
         "{} needs a state of day {} or before to start from, got one of {}",
     ),
+    "not_born": ('"{}" was born on day {}, got day {}, which is before',),
     "no_birth": ("a ledger must hold exactly one event of kind born, got {}",),
     "event_conflict": (
         "an id must stand for one event for ever; {} stands for {}, got {}: nothing was added, give it an id of its own",

@@ -5,13 +5,18 @@ import contextlib
 import dataclasses
 import datetime as dt
 import json
+import secrets
 import time
 import uuid
 from pathlib import Path
 
 from persona_voice.errors import PersonaFileError, SettingError
 from persona_voice.persona.event import Event, Kind
+from persona_voice.persona.ledger import day_of
+from persona_voice.persona.life import state_on
+from persona_voice.persona.limits import life_used
 from persona_voice.persona.persona import load_persona, persona_names
+from persona_voice.persona.state import PersonaState
 from persona_voice.persona.store import Ledger, Store
 
 
@@ -29,7 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         return actions.add_parser(name, help=summary, description=summary, parents=[common])
 
     action("list", "those who are remembered")
-    show = action("show", "who she is, and how much is remembered")
+    create = action("create", "let a persona of this installation begin to live and to grow")
+    create.add_argument("name", metavar="NAME")
+    create.add_argument(
+        "--called", metavar="NAME", help="how she is called (default: her own name)"
+    )
+    show = action("show", "who she is today, and how much is remembered")
     show.add_argument("name", metavar="NAME")
     history = action("history", "all that happened to her, oldest first; as JSON one object a line")
     history.add_argument("name", metavar="NAME")
@@ -55,13 +65,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     actions = {
         "list": _list,
+        "create": _create,
         "show": _show,
         "history": _history,
         "forget": _forget,
         "export": _export,
         "import": _import,
     }
-    with Store(options.store, create=options.action == "import") as kept:
+    with Store(options.store, create=options.action in {"create", "import"}) as kept:
         return actions[options.action](kept, options)
 
 
@@ -76,16 +87,37 @@ def _list(kept: Store, options: argparse.Namespace) -> int:
     return 0
 
 
+def _create(kept: Store, options: argparse.Namespace) -> int:
+    """The seed is what is her own in how she grows: nobody else grows alike."""
+    persona, now = load_persona(options.name), time.time()
+    name = persona.name.lower()
+    if kept.newest(name, Kind.BORN):
+        message = f'"{name}" can be born once, and lives in {kept.name} already'
+        raise SettingError(message, code="already_born")
+    seed, called = float(secrets.randbelow(2**53)), options.called or persona.name
+    kept.append(
+        [
+            Event(uuid.uuid4().hex, name, now, Kind.BORN, values=(("seed", seed),)),
+            Event(uuid.uuid4().hex, name, now, Kind.NAMED, values=(("name", called),)),
+        ]
+    )
+    facts = {"persona": name, "name": called, "born_s": now, "store": kept.name}
+    print(json.dumps(facts) if options.json else _plain(f"{called} ({name}) lives in {kept.name}"))
+    return 0
+
+
 def _show(kept: Store, options: argparse.Namespace) -> int:
     ledger = _ledger(kept, options.name)
     named = kept.newest(ledger.persona, Kind.NAMED)
     name = dict(named.values).get("name", ledger.persona) if named else ledger.persona
-    state = kept.snapshot(ledger.persona)
+    state = _state_today(kept, ledger)
     facts = {
         **_counts(ledger),
         "name": name,
         "provenance": _provenance(ledger.persona),
-        "snapshot": dataclasses.asdict(state) if state else None,
+        "day": state.day if state else None,
+        "manner": dataclasses.asdict(state.manner) if state else None,
+        "life_used": life_used(state.manner) if state else None,
     }
     if options.json:
         print(json.dumps(facts))
@@ -96,10 +128,23 @@ def _show(kept: Store, options: argparse.Namespace) -> int:
     print(f"born        {_moment(ledger.born_s) if ledger.born_s is not None else 'not recorded'}")
     print(f"events      {ledger.num_events}, last {_moment(ledger.newest_s)}")
     print(f"listeners   {ledger.num_listeners}")
-    print(f"snapshot    {f'of {_day(state.day)}' if state else 'none'}")
-    for what, value in dataclasses.asdict(state.manner).items() if state else ():
-        print(f"            {what} {value:+.3f}")
+    if state is None:
+        return 0
+    print(
+        f"manner      on {_day(state.day)}, against her birth, and how much of its budget for life:"
+    )
+    used = life_used(state.manner)
+    for what, value in dataclasses.asdict(state.manner).items():
+        print(f"            {what:<20} {value:+.3f}  {100 * used[what]:+4.0f} %")
     return 0
+
+
+def _state_today(kept: Store, ledger: Ledger) -> PersonaState | None:
+    """None for one who was never born, or only in the future."""
+    today = day_of(time.time())
+    if ledger.born_s is None or day_of(ledger.born_s) > today:
+        return None
+    return state_on(kept, ledger.persona, today)
 
 
 def _history(kept: Store, options: argparse.Namespace) -> int:

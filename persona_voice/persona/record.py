@@ -10,18 +10,12 @@ from persona_voice.errors import PersonaFileError, StoreError
 from persona_voice.persona.event import Event, Kind, check
 from persona_voice.persona.state import Manner, Opinion, PersonaState
 
-DAY_S = 86_400
 # The end of the year 9999, as far as calendars go here.
 END_S = 253_402_300_800
 _KINDS = {kind.value: kind for kind in Kind}
 # Made once: a ledger has millions of them.
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _decode = json.JSONDecoder().raw_decode
-
-
-def day_of(at_s: float) -> int:
-    """The day, since 1970 in UTC, that this moment lies in."""
-    return math.floor(at_s / DAY_S)
 
 
 def checked(event: Event) -> Event:

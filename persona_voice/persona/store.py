@@ -18,10 +18,9 @@ from sqlalchemy.dialects import postgresql
 from persona_voice.errors import SettingError, StoreError
 from persona_voice.persona.event import Event, Kind
 from persona_voice.persona.folder import data_folder
+from persona_voice.persona.ledger import DAY_S, day_of
 from persona_voice.persona.record import (
-    DAY_S,
     checked,
-    day_of,
     event_of,
     state_of,
     state_text,
@@ -197,6 +196,11 @@ class Store:
             found = connection.scalar(theirs.where(_e.kind != Kind.FORGOTTEN.value))
         return int(found or 0)
 
+    def num_events(self, persona: str, up_to_day: int) -> int:
+        """To the end of that day."""
+        with self._reading() as connection:
+            return int(connection.scalar(_count_to(persona, up_to_day)) or 0)
+
     def put_snapshot(self, state: PersonaState, *, num_events: int | None = None) -> bool:
         """Keeps the state for its day, instead of the one there.
 
@@ -204,8 +208,7 @@ class Store:
         many to the end of that day: an event may have come since, and then it is not true.
         """
         row = {"persona": state.persona, "day": state.day, "state": state_text(state)}
-        until = float((state.day + 1) * DAY_S)
-        there = sa.select(sa.func.count()).where(_e.persona == state.persona, _e.at_s < until)
+        there = _count_to(state.persona, state.day)
         with self._writing() as connection:
             if num_events is not None and connection.scalar(there) != num_events:
                 return False
@@ -373,6 +376,11 @@ def _row(event: Event) -> dict[str, object]:
         "listener": event.listener,
         "values": values_text(event),
     }
+
+
+def _count_to(persona: str, day: int) -> sa.Select[int]:
+    until = float((day + 1) * DAY_S)
+    return sa.select(sa.func.count()).where(_e.persona == persona, _e.at_s < until)
 
 
 def _forgotten(connection: sa.Connection, events: list[Event]) -> dict[tuple[str, str], float]:

@@ -1,12 +1,14 @@
 """``persona-voice persona``: what it prints, and what it leaves."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
 from persona_voice.cli import main as cli
 from persona_voice.persona.event import Event, Kind
+from persona_voice.persona.ledger import day_of
 from persona_voice.persona.state import Manner, PersonaState
 from persona_voice.persona.store import Store
 
@@ -57,19 +59,36 @@ def test_a_persona_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
         "born        2023-11-14 22:13:20Z",
         "events      4, last 2023-11-14 22:16:20Z",
         "listeners   2",
-        "snapshot    of 2023-11-14",
-        "            level_db +0.250",
+        "manner      on ",
+        "            level_db             +",
     ):
         assert f"\n{line}" in f"\n{text}"
     facts = json.loads(printed(capsys, "show", "samantha", "--json"))
     assert (facts["name"], facts["born_s"], facts["events"]) == ("Sam", BORN_S, 4)
-    assert facts["snapshot"]["manner"]["level_db"] == 0.25
+    assert facts["day"] == day_of(time.time())
+    assert all(-1 <= used <= 1 for used in facts["life_used"].values())
+    assert facts["manner"].keys() == facts["life_used"].keys()
+
+
+def test_a_persona_of_this_installation_is_born_once(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    where = ("--store", tmp_path / "new" / "a.db")
+    text = printed(capsys, "create", "Samantha", "--called", "Sam", *where)
+    assert text == f"Sam (samantha) lives in {where[1]}\n"
+    assert "Sam (samantha)" in printed(capsys, "show", "samantha", *where)
+    with Store(where[1]) as kept:
+        before = list(kept.events("samantha"))
+    assert "can be born once" in refused(capsys, "create", "samantha", *where)
+    assert "no persona" in refused(capsys, "create", "nobody", *where)
+    with Store(where[1]) as kept:
+        assert list(kept.events("samantha")) == before
 
 
 def test_one_of_whom_little_is_known_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert printed(capsys, "show", "Marek") == (
         "Marek (Marek)\nprovenance  not of this installation\nborn        8307-10-01 19:33:20Z\n"
-        "events      1, last 8307-10-01 19:33:20Z\nlisteners   0\nsnapshot    none\n"
+        "events      1, last 8307-10-01 19:33:20Z\nlisteners   0\n"
     )
 
 

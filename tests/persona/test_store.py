@@ -17,7 +17,7 @@ from alembic.script import ScriptDirectory
 from persona_voice.errors import PersonaVoiceError, SettingError, StoreError
 from persona_voice.persona import folder, store
 from persona_voice.persona.event import Event, Kind
-from persona_voice.persona.record import DAY_S
+from persona_voice.persona.ledger import DAY_S
 from persona_voice.persona.state import MANNER, Manner, Opinion, PersonaState
 from persona_voice.persona.store import ROWS, Ledger, Store
 
