@@ -25,16 +25,25 @@ if TYPE_CHECKING:
     from persona_voice.build import convert, open_batch, open_stream, say
     from persona_voice.path.batch import VoiceBatch
     from persona_voice.path.stream import StreamStatus, VoiceStream
+    from persona_voice.persona.event import Event, Kind
+    from persona_voice.persona.life import state_on
     from persona_voice.persona.persona import Persona, load_persona, persona_names
+    from persona_voice.persona.state import Manner, PersonaState
+    from persona_voice.persona.store import Store
 
 __all__ = [
     "AudioFileError",
     "DeviceError",
+    "Event",
+    "Kind",
+    "Manner",
     "Persona",
     "PersonaFileError",
+    "PersonaState",
     "PersonaVoiceError",
     "SettingError",
     "SourceError",
+    "Store",
     "StoreError",
     "StreamError",
     "StreamStatus",
@@ -47,10 +56,16 @@ __all__ = [
     "open_stream",
     "persona_names",
     "say",
+    "state_on",
 ]
 
 _WHERE = {
+    "Event": "persona.event",
+    "Kind": "persona.event",
+    "Manner": "persona.state",
     "Persona": "persona.persona",
+    "PersonaState": "persona.state",
+    "Store": "persona.store",
     "StreamStatus": "path.stream",
     "VoiceBatch": "path.batch",
     "VoiceStream": "path.stream",
@@ -60,6 +75,7 @@ _WHERE = {
     "open_stream": "build",
     "persona_names": "persona.persona",
     "say": "build",
+    "state_on": "persona.life",
 }
 
 

