@@ -1,6 +1,7 @@
 """Moods, measured: what each changes in the recordings' converted speech, against its table.
 
-All recordings are converted once neutral and once in each mood, and the differences are averaged.
+All recordings are converted once neutral and once in each mood, and the differences are averaged;
+and once at the ends of all budgets for life, where she must still be herself.
 """
 
 import argparse
@@ -16,8 +17,11 @@ from benches.judges import F0_FRAME_MS, F0_RATE, Speaker, dnsmos, f0_contour
 from benches.report import Result
 from benches.sources import STREAM_RATE, Engines, Samples, at_rate, recordings
 from benches.streaming import StreamSettings, run
+from persona_voice.persona.limits import BUDGETS
 from persona_voice.persona.mood import MOODS
+from persona_voice.persona.state import Manner
 
+NEUTRAL = Manner()
 # Of each recording; the first words are enough to tell.
 SECONDS = 10
 ACTIVE_DB = 40
@@ -26,11 +30,27 @@ TILT_HZ = 125 * 2 ** np.arange(0, 6.01, 0.5)
 # Where breath is heard in vowels, and the aperiodicity of D4C is steady.
 BREATH_HZ = (2000, 4000)
 
+# As far from birth as growth may ever take her: everything up, everything down, and a mixture.
+LIFE = {name: budget.life for name, budget in BUDGETS.items()}
+ENDS = {
+    "upper ends": Manner(**{name: up for name, (_, up) in LIFE.items()}),
+    "lower ends": Manner(**{name: down for name, (down, _) in LIFE.items()}),
+    "low, with breath": Manner(
+        register_semitones=LIFE["register_semitones"][0],
+        range_octaves=LIFE["range_octaves"][0],
+        breath_db=LIFE["breath_db"][1],
+        tilt_db=LIFE["tilt_db"][0],
+    ),
+}
+
 Measures = dict[str, float]
 
 
-def spoken_in(settings: StreamSettings, mood: str, samples: Samples) -> Samples:
+def spoken_in(
+    settings: StreamSettings, samples: Samples, mood: str = "neutral", manner: Manner = NEUTRAL
+) -> Samples:
     stream = settings.open()
+    stream.set_manner(manner)
     stream.express(mood, half_life_s=None)
     done = run(stream, samples)
     return done.output[done.latency_samples :][: len(samples)]
@@ -89,7 +109,7 @@ def main(options: argparse.Namespace) -> None:
     neutral: list[Measures] = []
     moods: Result = {}
     for mood, wanted in MOODS.items():
-        made = [spoken_in(settings, mood, sound) for sound in sounds]
+        made = [spoken_in(settings, sound, mood) for sound in sounds]
         measures = [measure(sound) for sound in made]
         neutral = neutral or measures
         moods[mood] = {
@@ -110,8 +130,16 @@ def main(options: argparse.Namespace) -> None:
             "dnsmos": round(float(np.mean([dnsmos(sound) for sound in made])), 2),
         }
         print(line(mood, moods[mood]), flush=True)
+    birth = [speaker.embed(spoken_in(settings, sound)) for sound in sounds]
+    ends: Result = {}
+    for end, manner in ENDS.items():
+        grown = [speaker.embed(spoken_in(settings, sound, manner=manner)) for sound in sounds]
+        each = [float(a @ b) for a, b in zip(birth, grown, strict=True)]
+        ends[end] = {"mean": round(float(np.mean(each)), 3), "worst": round(min(each), 3)}
+        print(f"{end}: similarity to birth {ends[end]}", flush=True)
     result = report.circumstances("mood", settings.as_json())
-    report.write(result | {"recordings": len(sounds), "moods": moods}, options.json)
+    found = {"recordings": len(sounds), "moods": moods, "similarity_to_birth": ends}
+    report.write(result | found, options.json)
 
 
 def line(mood: str, found: Result) -> str:
