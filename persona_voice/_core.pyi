@@ -15,8 +15,8 @@ Frames = npt.NDArray[np.float32]
 # Levels in and out in dBFS, speech, F0 in and out in Hz, samples not finite, failed.
 Status = tuple[float, float, bool, float | None, float | None, int, bool]
 
-# Register in semitones, range in octaves, level, breath and tilt in dB: differences from how she usually speaks.
-Manner = tuple[float, float, float, float, float]
+# Register in semitones, range in octaves, level, breath and tilt in dB, tract in octaves: differences from how she usually speaks.
+Manner = tuple[float, float, float, float, float, float]
 
 build_profile: str
 RATE: int

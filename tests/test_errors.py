@@ -90,6 +90,7 @@ TEXTS = {
         "{} must lie in {}..=1, got {}",
         "a turn's seconds must be 0 or more, got {}",
         "a turn's {} must be finite, got {}",
+        "a voice's {} must lie in {}..={}, got {}",
     ),
     "part_of_a_sample": ("raw input must be whole samples of {} bytes, got {} bytes more",),
     "persona_file_format": (

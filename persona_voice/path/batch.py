@@ -122,7 +122,7 @@ class VoiceBatch:
         SettingError
             ``not_joined``, ``out_of_range``; the manner before stays.
         """
-        self._batch.set_manner(slot, in_numbers(manner))
+        self._batch.set_manner(slot, in_numbers(manner, self.persona.voice))
 
     def status(self, slot: int) -> StreamStatus:
         """What the newest hop of a stream was like, and what has gone wrong so far.

@@ -21,12 +21,15 @@ from persona_voice.errors import SettingError, StreamError
 from persona_voice.persona.mood import mood as mood_named
 from persona_voice.persona.persona import Persona
 from persona_voice.persona.state import Manner
+from persona_voice.persona.voice import Voice
 
 Samples = npt.NDArray[np.float32]
 
 NOISE_SEED = 0x5A3A47A
 SILENCE_DB = -120.0
 HOPS_PER_S = 100
+# The voice that the weights were trained for.
+THE_WEIGHTS = Voice()
 # Half of a mood is gone after this, if nothing else is said: a few sentences.
 HALF_LIFE_S = 20.0
 
@@ -45,23 +48,28 @@ class StreamStatus:
 
 def new_path(persona: Persona, lookahead: int, sample_rate: int) -> _core.Path:
     """The path of a persona's stream, around a converter of that look-ahead."""
-    return _core.Path(
+    path = _core.Path(
         sample_rate=sample_rate,
         lookahead=lookahead,
         register_hz=persona.register_hz,
         range=persona.range,
         seed=NOISE_SEED,
     )
+    path.set_manner(in_numbers(Manner(), persona.voice))
+    path.reset()  # from the first hop on, not 200 ms later
+    return path
 
 
-def in_numbers(manner: Manner) -> "_core.Manner":
-    """As the core takes it. How fast she speaks is the source's matter: live, no sample can wait."""
+def in_numbers(manner: Manner, voice: Voice = THE_WEIGHTS) -> "_core.Manner":
+    """Both at once, as the core takes them. How fast she speaks is the source's matter: live, no
+    sample can wait."""
     return (
-        manner.register_semitones,
+        manner.register_semitones + voice.register_semitones,
         manner.range_octaves,
         manner.level_db,
-        manner.breath_db,
-        manner.tilt_db,
+        manner.breath_db + voice.breath_db,
+        manner.tilt_db + voice.tilt_db,
+        voice.tract_octaves,
     )
 
 
@@ -183,7 +191,7 @@ class VoiceStream:
         SettingError
             ``out_of_range``; the manner before stays.
         """
-        self._path.set_manner(in_numbers(manner))
+        self._path.set_manner(in_numbers(manner, self.persona.voice))
 
     def flush(self) -> Samples:
         """Ends the stream: its last ``latency_samples`` samples; then it is as new."""

@@ -7,6 +7,7 @@ from typing import TypeGuard
 
 from persona_voice.errors import PersonaFileError
 from persona_voice.persona.state import MANNER
+from persona_voice.persona.voice import DESIGN, VOICE
 
 
 class Kind(StrEnum):
@@ -14,6 +15,9 @@ class Kind(StrEnum):
 
     BORN = "born"
     """The first event: ``seed``."""
+    DESIGNED = "designed"
+    """Her voice at birth, which nothing changes: a `Voice`, from that of the persona ``base`` of this
+    installation."""
     NAMED = "named"
     """``name``."""
     CONVERSATION = "conversation"
@@ -24,7 +28,13 @@ class Kind(StrEnum):
     FORGOTTEN = "forgotten"
     """A listener asked for it: what they said before counts no more."""
     UPGRADED = "upgraded"
-    """Other ``weights`` speak for her."""
+    """Other ``weights`` speak for her, with this `Voice`, which sounds as she did with those before."""
+    ADOPTED = "adopted"
+    """From now on she speaks as she had grown by the end of the day ``day``: in that manner, heard to be
+    herself with ``similarity`` to birth."""
+    REFUSED = "refused"
+    """As she had grown she was not heard to be herself, with ``similarity`` to birth: as `RETURNED` to
+    the day ``day``."""
     RETURNED = "returned"
     """She is again as at the end of the day ``day``, and grows on from there: what was heard since
     counts no more."""
@@ -33,17 +43,22 @@ class Kind(StrEnum):
 # The names of the values of each kind, in order; those that are text, not numbers.
 VALUES: dict[Kind, tuple[str, ...]] = {
     Kind.BORN: ("seed",),
+    Kind.DESIGNED: tuple(sorted((*VOICE, "base"))),
     Kind.NAMED: ("name",),
     Kind.CONVERSATION: ("arousal", "seconds", "valence"),
     Kind.FEEDBACK: tuple(sorted((*MANNER, "liked"))),
     Kind.FORGOTTEN: (),
-    Kind.UPGRADED: ("weights",),
+    Kind.UPGRADED: tuple(sorted((*VOICE, "weights"))),
+    Kind.ADOPTED: tuple(sorted((*MANNER, "day", "similarity"))),
+    Kind.REFUSED: ("day", "similarity"),
     Kind.RETURNED: ("day",),
 }
 # 30,000 years: an event of another age is a clock gone wrong.
 LONGEST_S = 1e12
-TEXTS = {"name", "weights"}
+TEXTS = {"base", "name", "weights"}
 WHOLE = {"seed", "day"}
+# Whose values are a `Voice`.
+OF_A_VOICE = {Kind.DESIGNED, Kind.UPGRADED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +101,10 @@ def check(event: Event) -> None:
         )
         raise PersonaFileError(message, code="bad_event", id=event.id)
     for name, value in event.values:
-        if not _fits(name, value):
+        if not _fits(name, value) or _is_of_no_voice(event.kind, name, value):
             message = (
-                f"event {event.id} ({event.kind}): {name} must be {_rule(name)}, got {value!r}"
+                f"event {event.id} ({event.kind}): {name} must be {_rule(event.kind, name)}, "
+                f"got {value!r}"
             )
             raise PersonaFileError(message, code="bad_event", id=event.id)
 
@@ -101,7 +117,18 @@ def _fits(name: str, value: object) -> bool:
     return value in (-1, 1) if name == "liked" else name not in WHOLE or value == int(value)
 
 
-def _rule(name: str) -> str:
+def _is_of_no_voice(kind: Kind, name: str, value: float | str) -> bool:
+    return (
+        kind in OF_A_VOICE
+        and name in DESIGN
+        and isinstance(value, int | float)
+        and abs(value) > DESIGN[name]
+    )
+
+
+def _rule(kind: Kind, name: str) -> str:
+    if kind in OF_A_VOICE and name in DESIGN:
+        return f"within {DESIGN[name]:g} of 0"
     if name in TEXTS:
         return "text"
     if name == "liked":

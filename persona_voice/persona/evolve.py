@@ -24,15 +24,16 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from hashlib import blake2b
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from persona_voice.errors import PersonaFileError
-from persona_voice.persona.event import Event, Kind, check
+from persona_voice.persona.event import OF_A_VOICE, Event, Kind, check
 from persona_voice.persona.ledger import ONE, Heard, Integers, day_of, read
-from persona_voice.persona.limits import BUDGETS, life_used
+from persona_voice.persona.limits import BUDGETS, life_used, within_life
 from persona_voice.persona.state import MANNER, Manner, Opinion, PersonaState
+from persona_voice.persona.voice import VOICE, Voice
 
 Number = TypeVar("Number", int, Integers)
 
@@ -97,7 +98,8 @@ def evolve(state: PersonaState, events: Iterable[Event]) -> PersonaState:
 def fold(events: Iterable[Event], state: PersonaState, day: int) -> PersonaState:
     """How she is at the end of `day`, given how she was and all events of the days since.
 
-    In any order and any number of times each. Events after `day` wait for theirs. A state is
+    In any order and any number of times each. Events after `day` wait for theirs. A refusal counts as
+    a return. A state is
     everything that came before it: an event of its days that it does not know, a return to a day
     before it, and any listener to be forgotten need an older one, for the latter `birth`.
 
@@ -135,9 +137,26 @@ def course(
             kept[today] = growing.copies()
         manners[today] = growing.manner()
     opinions = growing.opinions()
-    return manners, replace(
-        state, day=day, name=ledger.name, manner=manners[day], opinions=opinions
-    )
+    state = replace(state, day=day, manner=manners[day], opinions=opinions)
+    return manners, replace(state, **_told_by(ledger.last))
+
+
+def _told_by(last: dict[Kind, Event]) -> dict[str, Any]:
+    """Of a state's fields those that follow from the newest events alone."""
+    told: dict[str, Any] = {}
+    for event in sorted(last.values(), key=lambda event: (event.at_s, event.id)):
+        values = dict(event.values)
+        if event.kind is Kind.NAMED:
+            told["name"] = values["name"]
+        elif event.kind is Kind.ADOPTED:
+            told["spoken"] = within_life(Manner(**{name: float(values[name]) for name in MANNER}))
+            told["spoken_day"] = int(values["day"])
+        elif event.kind in OF_A_VOICE:
+            told["voice"] = Voice(**{name: float(values[name]) for name in VOICE})
+            told["weights"] = values.get("weights", "")
+        if event.kind is Kind.DESIGNED:
+            told |= {"base": values["base"], "born_voice": told["voice"]}
+    return told
 
 
 class _Growing:

@@ -55,8 +55,9 @@ class Ledger:
 
     heard: Heard
     returns: dict[int, int]
-    """Day of the return to the day returned to."""
-    name: str
+    """Day of the return, or of the refusal, to the day returned to."""
+    last: dict[Kind, Event]
+    """Of each of the kinds that count as the newest says, the newest."""
 
 
 def read(events: Iterable[Event], state: PersonaState, day: int) -> Ledger:
@@ -79,10 +80,11 @@ def read(events: Iterable[Event], state: PersonaState, day: int) -> Ledger:
         if event.values[0][1] != state.seed:
             message = f"event {event.id}: her seed must be {state.seed}, got {event.values[0][1]}"
             raise PersonaFileError(message, code="bad_event", id=event.id)
-    names = [str(event.values[0][1]) for event in rare[Kind.NAMED]]
-    returns = dict(_returned(event, state) for event in rare[Kind.RETURNED])
+    last = {kind: some[-1] for kind, some in rare.items() if some}
+    back = sorted((*rare[Kind.RETURNED], *rare[Kind.REFUSED]), key=attrgetter("at_s", "id"))
+    returns = dict(_returned(event, state) for event in back)
     heard = _heard(feedback.without(forgotten), talks.without(forgotten), state)
-    return Ledger(heard, returns, [state.name, *names][-1])
+    return Ledger(heard, returns, last)
 
 
 def day_of(at_s: float) -> int:

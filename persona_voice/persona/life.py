@@ -1,7 +1,10 @@
 """How a persona is on a day, from what the store remembers of her."""
 
+from dataclasses import replace
+
 from persona_voice.errors import PersonaFileError
 from persona_voice.persona.evolve import birth, fold
+from persona_voice.persona.persona import Persona, load_persona
 from persona_voice.persona.state import PersonaState
 from persona_voice.persona.store import Store
 
@@ -43,3 +46,18 @@ def _from_birth(kept: Store, persona: str, day: int) -> PersonaState:
         message = f'"{persona}" was born on day {state.born_day}, got day {day}, which is before'
         raise PersonaFileError(message, code="not_born", day=day)
     return fold(events, state, day)
+
+
+def persona_of(state: PersonaState) -> Persona:
+    """Whom to open a stream for: the persona of this installation that she is, with her own voice.
+
+    Her manner is not in it: ``stream.set_manner(state.spoken)``.
+
+    Raises
+    ------
+    PersonaFileError
+        ``unknown_persona`` where this installation lacks the one that she is designed from.
+    """
+    base = load_persona(state.base or state.persona)
+    weights = state.weights or base.weights
+    return replace(base, name=state.name or base.name, weights=weights, voice=state.voice)

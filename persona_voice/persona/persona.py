@@ -1,11 +1,12 @@
 """A persona: who is spoken as. A value, read from a TOML file."""
 
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from importlib.resources import files
 from pathlib import Path
 
 from persona_voice.errors import PersonaFileError
+from persona_voice.persona.voice import Voice
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Persona:
     """Her F0's deviations from it, as a multiple of the source's, in octaves."""
     provenance: str
     """Where the voice came from and by whose leave."""
+    voice: Voice = field(default_factory=Voice)
+    """As against that of the weights."""
 
 
 def personas_folder() -> Path:
@@ -52,7 +55,7 @@ def read_persona(file: Path) -> Persona:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         message = f"{file} must be a readable TOML file: {error}"
         raise PersonaFileError(message, code="bad_persona_file") from error
-    wanted = {field.name: field.type for field in fields(Persona)}
+    wanted = {each.name: each.type for each in fields(Persona) if each.name != "voice"}
     if set(values) != set(wanted):
         odd = sorted(set(values) ^ set(wanted))
         message = (

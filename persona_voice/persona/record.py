@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from persona_voice.errors import PersonaFileError, StoreError
+from persona_voice.errors import PersonaFileError, SettingError, StoreError
 from persona_voice.persona.event import Event, Kind, check
 from persona_voice.persona.state import Manner, Opinion, PersonaState
+from persona_voice.persona.voice import Voice
 
 # The end of the year 9999, as far as calendars go here.
 END_S = 253_402_300_800
@@ -145,6 +146,8 @@ def state_of(text: str) -> PersonaState | None:
             Opinion(of["listener"], of["day"], tuple(of["liked"]), tuple(of["lived"]))
             for of in values["opinions"]
         )
-        return PersonaState(**values | {"manner": Manner(**values["manner"]), "opinions": opinions})
-    except (KeyError, TypeError):
+        voices = {name: Voice(**values[name]) for name in ("born_voice", "voice")}
+        manners = {name: Manner(**values[name]) for name in ("manner", "spoken")}
+        return PersonaState(**values | voices | manners | {"opinions": opinions})
+    except (KeyError, TypeError, SettingError):
         return None

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field, fields
 
+from persona_voice.persona.voice import Voice
+
 
 @dataclass(frozen=True, slots=True)
 class Manner:
@@ -49,5 +51,17 @@ class PersonaState:
     """At birth the day before `born_day`: that one is still to be lived."""
     name: str
     manner: Manner = field(default_factory=Manner)
+    """As she has grown."""
     opinions: tuple[Opinion, ...] = ()
     """Of all that were heard within a year, in order of listener."""
+    base: str = ""
+    """The persona of this installation that she is designed from; empty for herself as she comes."""
+    born_voice: Voice = field(default_factory=Voice)
+    weights: str = ""
+    """That speak for her since an upgrade; empty for those of her base."""
+    voice: Voice = field(default_factory=Voice)
+    """With these weights: what sounds as `born_voice` did with the first."""
+    spoken: Manner = field(default_factory=Manner)
+    """As she speaks: the last manner that was heard to be herself."""
+    spoken_day: int | None = None
+    """Until the end of which day `spoken` had grown; None before the first."""

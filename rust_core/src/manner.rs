@@ -1,7 +1,7 @@
 //! How the persona speaks at the moment, as against how she usually does.
 
 use crate::error::{check_range, DspError};
-use crate::math::mel::{band_edges_hz, BANDS, SILENT};
+use crate::math::mel::{band_edges_hz, hz_from_mel, mel_from_hz, BANDS, SILENT};
 use crate::stage::RATE;
 
 /// Hops over which a change takes effect: 200 ms.
@@ -26,6 +26,8 @@ pub struct Manner {
     pub breath_db: f32,
     /// Of the spectrum, in dB per octave about 500 Hz.
     pub tilt_db: f32,
+    /// Of the length of her vocal tract: log2. A longer one has lower formants; F0 stays.
+    pub tract_octaves: f32,
 }
 
 impl Manner {
@@ -35,7 +37,8 @@ impl Manner {
         of("range_octaves", self.range_octaves, 2.0)?;
         of("level_db", self.level_db, 24.0)?;
         of("breath_db", self.breath_db, 24.0)?;
-        of("tilt_db", self.tilt_db, 6.0)
+        of("tilt_db", self.tilt_db, 6.0)?;
+        of("tract_octaves", self.tract_octaves, 0.5)
     }
 
     /// This, so many times, and the other as often as `times`.
@@ -47,6 +50,7 @@ impl Manner {
             level_db: mix(self.level_db, other.level_db),
             breath_db: mix(self.breath_db, other.breath_db),
             tilt_db: mix(self.tilt_db, other.tilt_db),
+            tract_octaves: mix(self.tract_octaves, other.tract_octaves),
         }
     }
 }
@@ -141,9 +145,12 @@ pub(crate) fn tilt_octaves() -> [f32; BANDS] {
     std::array::from_fn(|band| (edges[band + 1] / TILT_ABOUT_HZ).log2() as f32)
 }
 
-/// Gives 80 natural logarithms of amplitude of harmonics, then 80 of noise, the level, breath and
-/// tilt of a manner. What is silent stays so, and without a difference all stays to the bit.
+/// Gives 80 natural logarithms of amplitude of harmonics, then 80 of noise, the tract, level, breath
+/// and tilt of a manner. What is silent stays so, and without a difference all stays to the bit.
 pub(crate) fn colour(manner: Manner, octaves: &[f32; BANDS], envelopes: &mut [f32]) {
+    if manner.tract_octaves != 0.0 {
+        lengthen(manner.tract_octaves, envelopes);
+    }
     if (manner.level_db, manner.breath_db, manner.tilt_db) == (0.0, 0.0, 0.0) {
         return;
     }
@@ -162,6 +169,25 @@ pub(crate) fn colour(manner: Manner, octaves: &[f32; BANDS], envelopes: &mut [f3
     }
 }
 
+/// Each envelope as a tract longer by so many octaves shapes it: every formant lower by as much.
+/// Between bands its logarithms lie on straight lines; above the last they stay as there.
+fn lengthen(octaves: f32, envelopes: &mut [f32]) {
+    let step = mel_from_hz(f64::from(RATE) / 2.0) / (BANDS + 1) as f64;
+    let factor = f64::from(octaves).exp2();
+    let from: [f32; BANDS] = std::array::from_fn(|band| {
+        let hz = hz_from_mel(step * (band + 1) as f64) * factor;
+        (mel_from_hz(hz) / step - 1.0).clamp(0.0, (BANDS - 1) as f64) as f32
+    });
+    for half in envelopes.chunks_exact_mut(BANDS) {
+        let mut before = [0.0; BANDS];
+        before.copy_from_slice(half);
+        for (value, from) in half.iter_mut().zip(from) {
+            let low = (from as usize).min(BANDS - 2);
+            *value = before[low] + (from - low as f32) * (before[low + 1] - before[low]);
+        }
+    }
+}
+
 /// Of the power of both, that of the harmonics: 1 in a vowel, 0 in a fricative, whose noise is not
 /// breath.
 fn share_of(harmonics: &[f32], noise: &[f32]) -> f32 {
@@ -173,6 +199,8 @@ fn share_of(harmonics: &[f32], noise: &[f32]) -> f32 {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)] // a test that cannot go on may stop
 mod tests {
+    use std::f64::consts::TAU;
+
     use super::*;
 
     const MOOD: Manner = Manner {
@@ -181,6 +209,7 @@ mod tests {
         level_db: 3.0,
         breath_db: -3.0,
         tilt_db: 1.0,
+        tract_octaves: 0.1,
     };
 
     fn after(manners: &mut Manners, hops: u32) -> Manner {
@@ -275,17 +304,42 @@ mod tests {
         let octaves = tilt_octaves();
         let edges = band_edges_hz(BANDS, 12_000.0);
         let mut flat = [0.0; 2 * BANDS];
-        colour(
-            Manner {
-                tilt_db: 1.0,
-                ..Manner::default()
-            },
-            &octaves,
-            &mut flat,
-        );
+        let tilted = Manner {
+            tilt_db: 1.0,
+            ..Manner::default()
+        };
+        colour(tilted, &octaves, &mut flat);
         for (band, value) in flat.iter().enumerate() {
             let wanted = (edges[band % BANDS + 1] / 500.0).log2();
             assert!((f64::from(value / LN_OF_DB) - wanted).abs() < 1e-4);
+        }
+    }
+
+    #[test]
+    fn a_longer_tract_moves_every_formant_down_and_nothing_else() {
+        let edges = band_edges_hz(BANDS, 12_000.0);
+        // Formants at 500 and 2500 Hz, smooth, so that lines between bands come near enough.
+        let formants = |hz: f64| 2.0 * (TAU * (hz / 500.0).log2() / 5f64.log2()).cos() - 5.0;
+        let envelope = |tract: f64| -> Vec<f32> {
+            let hz = edges[1..=BANDS].iter().map(|hz| hz * tract.exp2());
+            let both = hz.map(|hz| formants(hz) as f32);
+            both.collect::<Vec<_>>().repeat(2)
+        };
+        for tract_octaves in [-0.15f32, 0.02, 0.15] {
+            let longer = Manner {
+                tract_octaves,
+                ..Manner::default()
+            };
+            let mut got = envelope(0.0);
+            colour(longer, &tilt_octaves(), &mut got);
+            let wanted = envelope(f64::from(tract_octaves));
+            let away = |to: &[f32]| -> f32 {
+                let inner = (8..70).chain(BANDS + 8..BANDS + 70);
+                let off = inner.map(|band| (got[band] - to[band]).abs());
+                off.fold(0.0, f32::max)
+            };
+            let (near, unmoved) = (away(&wanted), away(&envelope(0.0)));
+            assert!(near < 0.2 * unmoved, "{tract_octaves}: {near} {unmoved}");
         }
     }
 }

@@ -220,6 +220,7 @@ const SAD: Manner = Manner {
     level_db: -6.0,
     breath_db: 4.0,
     tilt_db: -1.0,
+    tract_octaves: -0.05,
 };
 
 /// A second of what a path makes of a voice when its converter answers a vowel.

@@ -5,12 +5,25 @@ from typing import Any
 
 import numpy as np
 
-from persona_voice.persona.event import VALUES, Event, Kind
+from persona_voice.persona.event import OF_A_VOICE, VALUES, Event, Kind
 from persona_voice.persona.limits import BUDGETS
 from persona_voice.persona.state import MANNER
+from persona_voice.persona.voice import DESIGN
 
 DAY_S = 86_400
 BIRTH_DAY = 20_000
+# How often each kind is among the events of a day.
+OFTEN = {
+    Kind.DESIGNED: 0.02,
+    Kind.NAMED: 0.05,
+    Kind.CONVERSATION: 0.35,
+    Kind.FEEDBACK: 0.46,
+    Kind.UPGRADED: 0.04,
+    Kind.ADOPTED: 0.03,
+    Kind.REFUSED: 0.02,
+    Kind.RETURNED: 0.03,
+}
+BACK = (Kind.RETURNED, Kind.REFUSED)
 BORN = Event("born", "ada", BIRTH_DAY * DAY_S + 50_000.0, Kind.BORN, "", (("seed", 7),))
 ABSURD = (0.0, -0.0, 1e300, -1e300, 5e-324, 1.7e308, 1.0, -1.0, 3)
 
@@ -42,7 +55,7 @@ def any_ledger(seed: int, days: int, absurd: float = 0.2) -> tuple[Event, ...]:
     rng = np.random.default_rng(seed)
     made = [BORN]
     for n in range(int(rng.integers(0, 80))):
-        kind = rng.choice(list(Kind)[1:], p=[0.05, 0.35, 0.5, 0, 0.05, 0.05])
+        kind = rng.choice(list(OFTEN), p=list(OFTEN.values()))
         made.append(any_event(n, Kind(kind), rng, days, absurd))
     order = rng.permutation(len(made))
     return tuple(made[n] for n in order)
@@ -51,9 +64,11 @@ def any_ledger(seed: int, days: int, absurd: float = 0.2) -> tuple[Event, ...]:
 def any_event(number: int, kind: Kind, rng: np.random.Generator, days: int, absurd: float) -> Event:
     # Some before her birth, some after the last day.
     day = float(rng.uniform(-2, days + 5))
-    if kind is Kind.RETURNED:
+    if kind in BACK:
         day = float(rng.uniform(1, days))
-        return event(number, day, kind, day=BIRTH_DAY + int(rng.integers(-1, int(day))))
+        similarity = {"similarity": 0.5} if kind is Kind.REFUSED else {}
+        back = BIRTH_DAY + int(rng.integers(-1, int(day)))
+        return event(number, day, kind, day=back, **similarity)
 
     def number_of(_: str) -> float:
         if rng.random() < absurd:
@@ -63,6 +78,11 @@ def any_event(number: int, kind: Kind, rng: np.random.Generator, days: int, absu
     values: dict[str, Any] = {name: number_of(name) for name in VALUES[kind]}
     if kind is Kind.FEEDBACK:
         values["liked"] = int(rng.choice([-1, 1]))
-    if kind in (Kind.NAMED, Kind.UPGRADED):
-        values = {VALUES[kind][0]: f"text {rng.integers(3)}"}
+    if kind is Kind.NAMED:
+        values = {"name": f"text {rng.integers(3)}"}
+    if kind is Kind.ADOPTED:
+        values["day"] = BIRTH_DAY + int(day)
+    if kind in OF_A_VOICE:
+        values |= {name: most * float(rng.uniform(-1, 1)) for name, most in DESIGN.items()}
+        values["base" if kind is Kind.DESIGNED else "weights"] = f"text {rng.integers(3)}"
     return event(number, day, kind, f"listener {rng.integers(8)}", **values)

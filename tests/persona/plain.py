@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from hashlib import blake2b
 
+from ledgers import BACK
+
 from persona_voice.persona.event import Event, Kind
 from persona_voice.persona.limits import BUDGETS
 from persona_voice.persona.state import MANNER, Manner
@@ -33,9 +35,7 @@ def plain_manner(ledger: Sequence[Event], seed: int, born_day: int, last_day: in
 
     every = [e for e in every if day_of(e) <= last_day]
     forgotten = {e.listener: e.at_s for e in every if e.kind is Kind.FORGOTTEN}
-    told = [
-        e for e in every if e.kind is Kind.RETURNED or e.at_s > forgotten.get(e.listener, -1e99)
-    ]
+    told = [e for e in every if e.kind in BACK or e.at_s > forgotten.get(e.listener, -1e99)]
     where = [0] * 6
     opinions: dict[str, tuple[int, list[int], list[int]]] = {}
     lived = {born_day - 1: (where, opinions)}
@@ -47,7 +47,7 @@ def plain_manner(ledger: Sequence[Event], seed: int, born_day: int, last_day: in
             opinions[who] = heard(old, [e for e in today if e.listener == who], day)
         where = [one_step(n, where[n], list(opinions.values()), seed, day) for n in range(6)]
         for event in today:
-            if event.kind is Kind.RETURNED:
+            if event.kind in BACK:
                 where, then = lived[int(event.values[0][1])]
                 nothing = ([0] * 6, [0] * 2)
                 opinions = {

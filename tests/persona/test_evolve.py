@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from ledgers import (
+    BACK,
     BIRTH_DAY,
     BORN,
     DAY_S,
@@ -23,7 +24,8 @@ from persona_voice.errors import PersonaFileError
 from persona_voice.persona.event import Event, Kind
 from persona_voice.persona.evolve import birth, born, course, evolve, fold
 from persona_voice.persona.limits import BUDGETS, life_used
-from persona_voice.persona.state import Manner, Opinion, PersonaState
+from persona_voice.persona.state import MANNER, Manner, Opinion, PersonaState
+from persona_voice.persona.voice import DESIGN, VOICE, Voice
 
 DAYS = 30
 END = BIRTH_DAY + DAYS
@@ -84,7 +86,7 @@ def test_ledgers_of_two_machines_merge_to_that_of_one() -> None:
 def test_from_a_state_on_the_way_it_goes_on_as_if_from_birth() -> None:
     for seed in SEEDS:
         ledger, rng = any_ledger(seed, DAYS), np.random.default_rng(seed)
-        back = [int(e.values[0][1]) for e in ledger if e.kind is Kind.RETURNED]
+        back = [int(e.values[0][1]) for e in ledger if e.kind in BACK]
         middle = min([int(rng.integers(BIRTH_DAY - 1, END)), *back])
         state = grown(ledger, middle)
         assert fold(later(ledger, middle), state, END) == grown(ledger), seed
@@ -92,7 +94,7 @@ def test_from_a_state_on_the_way_it_goes_on_as_if_from_birth() -> None:
 
 def test_day_by_day_is_the_same_as_at_once_also_written_down_between() -> None:
     for seed in SEEDS[:20]:
-        ledger = [e for e in any_ledger(seed, DAYS) if e.kind is not Kind.RETURNED]
+        ledger = [e for e in any_ledger(seed, DAYS) if e.kind not in BACK]
         state = AT_BIRTH
         for day in range(BIRTH_DAY, END + 1):
             today = [e for e in later(ledger, day - 1) if e.at_s < (day + 1) * DAY_S]
@@ -102,7 +104,10 @@ def test_day_by_day_is_the_same_as_at_once_also_written_down_between() -> None:
 
 def read_back(text: str) -> PersonaState:
     values = json.loads(text)
-    values["manner"] = Manner(**values["manner"])
+    for name in ("manner", "spoken"):
+        values[name] = Manner(**values[name])
+    for name in ("born_voice", "voice"):
+        values[name] = Voice(**values[name])
     values["opinions"] = tuple(
         Opinion(o["listener"], o["day"], tuple(o["liked"]), tuple(o["lived"]))
         for o in values["opinions"]
@@ -126,7 +131,7 @@ def test_budgets_hold_for_any_ledger() -> None:
             # Everybody, every day, wants her at an end: the worst that can be said.
             ledger.append(likes_her_at(end, f"x{n}", n, f"listener {n % 8}"))
             ledger.append(conversation(f"y{n}", n, "a", arousal=1e300, seconds=1e300))
-        returns = {int(e.at_s // DAY_S) for e in ledger if e.kind is Kind.RETURNED}
+        returns = {int(e.at_s // DAY_S) for e in ledger if e.kind in BACK}
         first = int(np.random.default_rng(seed).integers(DAYS - 1))
         state = grown(ledger, BIRTH_DAY + first)
         for day in range(DAYS) if seed < 4 else (first + 1,):
@@ -249,7 +254,7 @@ def test_whoever_is_forgotten_might_never_have_spoken() -> None:
         silent += [
             e
             for e in ledger
-            if e.listener == "listener 3" and e.kind in (Kind.NAMED, Kind.RETURNED)
+            if e.listener == "listener 3" and e.kind not in (Kind.CONVERSATION, Kind.FEEDBACK)
         ]
         assert grown([*ledger, late]) == grown(silent), seed
 
@@ -310,7 +315,44 @@ def test_the_last_name_is_hers() -> None:
     assert grown(names).name == "name 1"
 
 
+def voice_values(**values: float) -> dict[str, float]:
+    return dict.fromkeys(VOICE, 0.0) | values
+
+
+def test_her_voice_is_that_of_birth_until_an_upgrade_and_that_of_birth_is_not_lost() -> None:
+    designed = event(1, 0, Kind.DESIGNED, base="samantha", **voice_values(tilt_db=-1.0))
+    upgraded = event(2, 9, Kind.UPGRADED, weights="new", **voice_values(tilt_db=-0.9))
+    before, after = grown([upgraded, designed], BIRTH_DAY + 8), grown([upgraded, designed])
+    born_voice = Voice(tilt_db=-1.0)
+    assert (before.base, before.born_voice, before.voice) == ("samantha", born_voice, born_voice)
+    assert (before.weights, after.weights) == ("", "new")
+    assert (after.born_voice, after.voice) == (born_voice, Voice(tilt_db=-0.9))
+
+
+def test_she_speaks_as_was_adopted_last_and_never_beyond_her_budgets() -> None:
+    manner = dict.fromkeys(MANNER, 0.0)
+    adopted = [
+        event(n, day, Kind.ADOPTED, **manner | {"level_db": level_db}, day=day, similarity=0.9)
+        for n, (day, level_db) in enumerate([(4, 0.5), (9, 99.0), (7, -0.5)])
+    ]
+    assert grown([]).spoken_day is None
+    assert (grown(adopted, BIRTH_DAY + 8).spoken.level_db, grown(adopted).spoken_day) == (-0.5, 9)
+    assert grown(adopted).spoken.level_db == BUDGETS["level_db"].life[1]
+
+
+def test_a_refusal_is_a_return() -> None:
+    ledger = [likes_her_at(1, n, n, "a") for n in range(20)]
+    back = event("r", 20, Kind.RETURNED, day=BIRTH_DAY + 10)
+    refused = event("r", 20, Kind.REFUSED, day=BIRTH_DAY + 10, similarity=0.4)
+    assert grown([*ledger, refused]) == grown([*ledger, back]) != grown(ledger)
+
+
 BAD = [
+    (
+        event(9, 3, Kind.DESIGNED, base="samantha", **voice_values(tract_octaves=1.0)),
+        "bad_event",
+        f"event e9 (designed): tract_octaves must be within {DESIGN['tract_octaves']:g} of 0, got 1.0",
+    ),
     (
         replace(BORN, persona="eve"),
         "another_persona",
@@ -372,8 +414,8 @@ BAD = [
     (
         replace(conversation(9, 3, "a"), kind="gossip"),
         "bad_event",
-        "event e9 must be of a kind among born, named, conversation, feedback, forgotten, upgraded, "
-        "returned, got 'gossip'",
+        "event e9 must be of a kind among born, designed, named, conversation, feedback, forgotten, "
+        "upgraded, adopted, refused, returned, got 'gossip'",
     ),
 ]
 

@@ -129,7 +129,7 @@ def test_a_number_is_the_same_however_it_is_written(where: str) -> None:
         (replace(event("a"), values=(("b", 1.0), ("a", 1.0))), "in order of name"),
         (replace(event("a"), values=(("a", 1.0), ("a", 1.0))), "in order of name"),
         (replace(event("a"), values=(("a", "\0"),)), "UTF-8 without NUL"),
-        (replace(event("a"), kind="sung"), "of a kind among born, named"),  # type: ignore[arg-type]
+        (replace(event("a"), kind="sung"), "of a kind among born, designed"),  # type: ignore[arg-type]
         (forgotten("a", "", 0), "the listener who is forgotten"),
     ],
 )

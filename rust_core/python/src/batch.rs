@@ -71,7 +71,7 @@ impl Batch {
             .map_err(|error| setting_error(py, error))
     }
 
-    fn set_manner(&mut self, py: Python<'_>, slot: i64, manner: [f32; 5]) -> PyResult<()> {
+    fn set_manner(&mut self, py: Python<'_>, slot: i64, manner: [f32; 6]) -> PyResult<()> {
         self.0
             .set_manner(self.slot(py, slot)?, manner_of(manner))
             .map_err(|error| setting_error(py, error))
@@ -81,7 +81,7 @@ impl Batch {
         &mut self,
         py: Python<'_>,
         slot: i64,
-        mood: [f32; 5],
+        mood: [f32; 6],
         half_life_hops: f32,
     ) -> PyResult<()> {
         self.0

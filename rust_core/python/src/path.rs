@@ -82,13 +82,13 @@ impl Path {
             .map_err(|error| setting_error(py, error))
     }
 
-    fn set_manner(&mut self, py: Python<'_>, manner: [f32; 5]) -> PyResult<()> {
+    fn set_manner(&mut self, py: Python<'_>, manner: [f32; 6]) -> PyResult<()> {
         self.0
             .set_manner(manner_of(manner))
             .map_err(|error| setting_error(py, error))
     }
 
-    fn express(&mut self, py: Python<'_>, mood: [f32; 5], half_life_hops: f32) -> PyResult<()> {
+    fn express(&mut self, py: Python<'_>, mood: [f32; 6], half_life_hops: f32) -> PyResult<()> {
         self.0
             .express(manner_of(mood), half_life_hops)
             .map_err(|error| setting_error(py, error))
@@ -114,14 +114,15 @@ impl Path {
 }
 
 /// In the order of the fields of `persona_dsp::Manner`.
-pub fn manner_of(numbers: [f32; 5]) -> Manner {
-    let [register_semitones, range_octaves, level_db, breath_db, tilt_db] = numbers;
+pub fn manner_of(numbers: [f32; 6]) -> Manner {
+    let [register_semitones, range_octaves, level_db, breath_db, tilt_db, tract_octaves] = numbers;
     Manner {
         register_semitones,
         range_octaves,
         level_db,
         breath_db,
         tilt_db,
+        tract_octaves,
     }
 }
 

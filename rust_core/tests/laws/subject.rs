@@ -236,6 +236,7 @@ pub fn chain(sample_rate: u32) -> OfStage<Chain> {
         level_db: -2.0,
         breath_db: 3.0,
         tilt_db: 0.5,
+        tract_octaves: 0.05,
     };
     let mut path = Path::new(sample_rate, 3 * HOP, targets, 7).unwrap();
     path.set_manner(manner).unwrap();
