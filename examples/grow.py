@@ -2,7 +2,7 @@
 
 import sys
 import time
-import uuid
+from pathlib import Path
 
 import soundfile
 
@@ -12,23 +12,19 @@ store_file, listener, source, out = sys.argv[1:]
 samples, sample_rate = soundfile.read(source, dtype="float32")
 now, who = time.time(), "samantha"
 
-
-def event(kind: persona_voice.Kind, listener: str = "", **values: float) -> persona_voice.Event:
-    told = tuple(sorted(values.items()))
-    return persona_voice.Event(uuid.uuid4().hex, who, now, kind, listener, told)
-
-
 with persona_voice.Store(store_file) as store:
     if who not in store.personas():
-        store.append([event(persona_voice.Kind.BORN, seed=1.0)])
+        store.append([persona_voice.happened(persona_voice.Kind.BORN, who, now, seed=1.0)])
     state = persona_voice.state_on(store, who, int(now // 86_400))
+
+with persona_voice.Diary(store_file, Path(store_file).with_suffix(".spool")) as diary:
     stream = persona_voice.open_stream(who, sample_rate)
     stream.set_manner(state.manner)  # as she has grown
     stream.express("happy")  # and as she feels just now
     soundfile.write(out, stream.process(samples), sample_rate)
     seconds = len(samples) / sample_rate
-    talk = event(
-        persona_voice.Kind.CONVERSATION, listener, seconds=seconds, valence=0.8, arousal=0.3
-    )
-    store.append([talk])
+    talk = {"seconds": seconds, "valence": 0.8, "arousal": 0.3}
+    diary.note(
+        persona_voice.happened(persona_voice.Kind.CONVERSATION, who, now, listener, **talk)
+    )  # waits for no disk
 print(f"{out}: day {state.day - state.born_day + 1} of her life")

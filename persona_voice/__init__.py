@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from persona_voice.build import convert, open_batch, open_stream, say
     from persona_voice.path.batch import VoiceBatch
     from persona_voice.path.stream import StreamStatus, VoiceStream
-    from persona_voice.persona.event import Event, Kind
+    from persona_voice.persona.diary import Diary
+    from persona_voice.persona.event import Event, Kind, happened
     from persona_voice.persona.life import state_on
     from persona_voice.persona.persona import Persona, load_persona, persona_names
     from persona_voice.persona.state import Manner, PersonaState
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AudioFileError",
     "DeviceError",
+    "Diary",
     "Event",
     "Kind",
     "Manner",
@@ -51,6 +53,7 @@ __all__ = [
     "VoiceStream",
     "WeightsError",
     "convert",
+    "happened",
     "load_persona",
     "open_batch",
     "open_stream",
@@ -60,6 +63,7 @@ __all__ = [
 ]
 
 _WHERE = {
+    "Diary": "persona.diary",
     "Event": "persona.event",
     "Kind": "persona.event",
     "Manner": "persona.state",
@@ -70,6 +74,7 @@ _WHERE = {
     "VoiceBatch": "path.batch",
     "VoiceStream": "path.stream",
     "convert": "build",
+    "happened": "persona.event",
     "load_persona": "persona.persona",
     "open_batch": "build",
     "open_stream": "build",

@@ -4,6 +4,7 @@ import sys
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeGuard
+from uuid import uuid4
 
 from persona_voice.errors import PersonaFileError
 from persona_voice.persona.state import MANNER
@@ -139,3 +140,18 @@ def _rule(kind: Kind, name: str) -> str:
 def _is_number(value: object) -> TypeGuard[int | float]:
     """Finite, too; no integer beyond what a float holds."""
     return isinstance(value, int | float) and abs(value) <= sys.float_info.max
+
+
+def happened(
+    kind: Kind, persona: str, at_s: float, listener: str = "", **values: float | str
+) -> Event:
+    """An event with an id that no other has.
+
+    Raises
+    ------
+    PersonaFileError
+        ``bad_event``
+    """
+    event = Event(uuid4().hex, persona, at_s, kind, listener, tuple(sorted(values.items())))
+    check(event)
+    return event
