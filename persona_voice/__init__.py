@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from persona_voice.persona.persona import Persona, load_persona, persona_names
     from persona_voice.persona.state import Manner, PersonaState
     from persona_voice.persona.store import Store
+    from persona_voice.persona.voice import Voice
 
 __all__ = [
     "AudioFileError",
@@ -49,6 +50,7 @@ __all__ = [
     "StoreError",
     "StreamError",
     "StreamStatus",
+    "Voice",
     "VoiceBatch",
     "VoiceStream",
     "WeightsError",
@@ -71,6 +73,7 @@ _WHERE = {
     "PersonaState": "persona.state",
     "Store": "persona.store",
     "StreamStatus": "path.stream",
+    "Voice": "persona.voice",
     "VoiceBatch": "path.batch",
     "VoiceStream": "path.stream",
     "convert": "build",

@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 import persona_voice
+from persona_voice import _core
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
@@ -39,6 +40,7 @@ def test_every_example_is_run_here_and_uses_public_names_only() -> None:
     files = sorted(EXAMPLES.glob("*.py"))
     assert [file.name for file in files] == [
         "convert_file.py",
+        "dialogue.py",
         "grow.py",
         "say.py",
         "stream_blocks.py",
@@ -81,6 +83,29 @@ def test_say(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert 0.5 < soundfile.info(out).duration < 3
     assert np.abs(soundfile.read(out)[0]).max() > 0.01
+
+
+def test_dialogue(tmp_path: Path) -> None:
+    """Both are heard, and are not the same."""
+    out = tmp_path / "out.wav"
+    done = run("dialogue.py", str(EXAMPLES / "dialogue.txt"), str(out))
+    assert done.returncode == 0, done.stderr
+    assert "6 lines" in done.stdout
+    samples, rate = soundfile.read(out, dtype="float32")
+    gap = rate // 3
+    quiet = np.flatnonzero(np.abs(samples) > 0)
+    ends = np.flatnonzero(np.diff(quiet) >= gap)
+    assert len(ends) == 5
+    lines = np.split(samples, quiet[ends] + gap // 2)
+    pitches = [median_hz(line, rate) for line in lines]
+    for hers, other in zip(pitches[::2], pitches[1::2], strict=True):
+        assert hers > 1.15 * other
+
+
+def median_hz(samples: np.ndarray, rate: int) -> float:
+    sound = _core.Resampler(rate, 24_000).process(np.ascontiguousarray(samples))
+    f0 = _core.F0Tracker().process(sound)
+    return float(np.median(f0[f0[:, 2] > 0.5, 0]))
 
 
 def test_grow(second: Path) -> None:
