@@ -9,6 +9,7 @@ BENCHES = {
     "streams": "how many live streams one thread carries, in a batch and one by one",
     "latency": "how late the output is, measured against stated",
     "mood": "what each mood changes in converted speech, against its table",
+    "voices": "designed voices: clear, like themselves, unlike the others",
     "evolution": "years of growth among thousands of listeners, some of them hostile",
     "monitor": "a live session on a real sound server: faults, latency, clicks, processor",
 }

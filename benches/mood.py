@@ -5,6 +5,7 @@ and once at the ends of all budgets for life, where she must still be herself.
 """
 
 import argparse
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -29,6 +30,8 @@ ACTIVE_DB = 40
 TILT_HZ = 125 * 2 ** np.arange(0, 6.01, 0.5)
 # Where breath is heard in vowels, and the aperiodicity of D4C is steady.
 BREATH_HZ = (2000, 4000)
+# What the core takes at most: a sixteenth of the noise.
+NO_BREATH_DB = -24.0
 
 # As far from birth as growth may ever take her: everything up, everything down, and a mixture.
 LIFE = {name: budget.life for name, budget in BUDGETS.items()}
@@ -67,7 +70,7 @@ def measure(samples: Samples) -> Measures:
         "register_semitones": 12 * float(np.median(octaves)),
         "range_octaves": float(np.log2(np.subtract(*np.percentile(octaves, [80, 20])))),
         "level_db": 10 * float(np.log10(power[loud].mean())),
-        "breath_db": noise_of_vowels_db(samples, f0),
+        "breath_by_d4c_db": noise_of_vowels_db(samples, f0),
         "tilt_db": tilt_db(samples),
     }
 
@@ -85,6 +88,24 @@ def noise_of_vowels_db(samples: Samples, f0: npt.NDArray[np.float64]) -> float:
     band = (hz >= BREATH_HZ[0]) & (hz < BREATH_HZ[1])
     noise = (share * whole)[:, band].sum(1) / whole[:, band].sum(1)
     return float(np.mean(10 * np.log10(noise)))
+
+
+def breath_db(settings: StreamSettings, samples: Samples, manner: Manner) -> float:
+    """Of the noise in voiced frames, against the same manner without breath.
+
+    What is sung does not depend on the noise, so the noise is what differs from the same with as good
+    as none.
+    """
+    with_it, without, bare = (
+        spoken_in(settings, samples, manner=replace(manner, breath_db=db)).astype(np.float64)
+        for db in (manner.breath_db, 0.0, NO_BREATH_DB)
+    )
+    hop = STREAM_RATE // 100
+    voiced = np.repeat(f0_contour(bare.astype(np.float32)) > 0, hop)[: len(bare)]
+    noise = [
+        np.sum((of[: len(voiced)] - bare[: len(voiced)])[voiced] ** 2) for of in (with_it, without)
+    ]
+    return float(10 * np.log10(noise[0] / noise[1]))
 
 
 def tilt_db(samples: Samples) -> float:
@@ -123,7 +144,27 @@ def main(options: argparse.Namespace) -> None:
                 ),
             }
             for name in measures[0]
+            if name != "breath_by_d4c_db"
         } | {
+            "breath_db": {
+                "table": wanted.breath_db,
+                "measured": round(
+                    float(np.mean([breath_db(settings, sound, wanted) for sound in sounds])), 2
+                )
+                if wanted.breath_db
+                else 0.0,
+            },
+            "breath_by_d4c_db": round(
+                float(
+                    np.mean(
+                        [
+                            a["breath_by_d4c_db"] - b["breath_by_d4c_db"]
+                            for a, b in zip(measures, neutral, strict=True)
+                        ]
+                    )
+                ),
+                2,
+            ),
             "similarity": round(
                 float(np.mean([speaker.embed(sound) @ speaker.centroid for sound in made])), 3
             ),
