@@ -12,12 +12,17 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from benches import report
+from benches.judges import Speaker
+from benches.mood import spoken_in
 from benches.report import Result
+from benches.sources import STREAM_RATE, Engines, recordings
+from benches.streaming import StreamSettings
 from persona_voice.persona.entrain import Leaning, Turn, entrain
 from persona_voice.persona.event import VALUES, Event, Kind
 from persona_voice.persona.evolve import born, course, fold
@@ -43,6 +48,10 @@ COMMON_TASTE = np.array([0.4, 0.3, -0.5, 0.0, 0.4, -0.3])
 TASTE_SPREAD, TURN_SPREAD = 0.6, 0.5
 FOLDED_AT_ONCE = 1_000_000
 TO_BE_REACHED = 0.2
+# Recordings that she speaks at so many ages, and the similarity to birth to be reached.
+PROBES, PROBE_S, AGES = 4, 6, 6
+LIKE_HERSELF = 0.85
+TURNS_SHOWN = (1, 3, 10, 30)
 
 
 @dataclass(frozen=True)
@@ -213,6 +222,27 @@ def moved(life: Life, without: Life) -> dict[str, float]:
     return dict(zip(MANNER, np.abs(np.subtract(*parts)).max(axis=0).tolist(), strict=True))
 
 
+def apart_by_day(life: Life, without: Life) -> Floats:
+    """In parts of the budget for life, the furthest of all values, ``[days]``."""
+    parts = [np.array([shares(manner) for manner in each.manners]) for each in (life, without)]
+    return np.asarray(np.abs(np.subtract(*parts)).max(axis=1))
+
+
+def similarity_to_birth(life: Life) -> dict[str, Result]:
+    """By age in years: how like at birth she sounds, sentence by sentence (Resemblyzer)."""
+    settings, speaker = StreamSettings("live", STREAM_RATE), Speaker()
+    every = list(recordings(Engines(Path(), Path())))
+    every = every[:: len(every) // PROBES][:PROBES]
+    sounds = [of.samples[: PROBE_S * STREAM_RATE] for of in every]
+    born_as = [speaker.embed(spoken_in(settings, sound)) for sound in sounds]
+    found: dict[str, Result] = {}
+    for day in np.linspace(0, len(life.manners) - 1, AGES).round().astype(int):
+        grown = [speaker.embed(spoken_in(settings, of, manner=life.manners[day])) for of in sounds]
+        each = [float(a @ b) for a, b in zip(born_as, grown, strict=True)]
+        found[f"{day / 365.25:.1f}"] = {"mean": float(np.mean(each)), "worst": min(each)}
+    return found
+
+
 def entrainment(seed: int, talks: int = 200, turns: int = 30) -> Result:
     """How much of the distance to listeners is covered, on average, after each turn.
 
@@ -245,32 +275,66 @@ def entrainment(seed: int, talks: int = 200, turns: int = 30) -> Result:
     mean = covered.mean(axis=0)
     return {
         "covered_after_turn": {
-            str(turn): dict(zip(features, mean[turn - 1].tolist(), strict=True))
-            for turn in (1, 3, 10, turns)
+            str(turn): dict(zip(features, of_turn.tolist(), strict=True))
+            for turn, of_turn in enumerate(mean, 1)
         },
         "largest_turn_step_of_jnd": largest,
     }
 
 
-def plot(lives: dict[str, Life], file: Path) -> None:
+def plot(lives: dict[str, Life], result: Result, file: Path) -> None:
     import matplotlib as mpl
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(3, 2, figsize=(11, 9), sharex=True, layout="constrained")
-    for axis, (name, budget) in zip(axes.flat, BUDGETS.items(), strict=True):
+    figure, axes = plt.subplots(3, 3, figsize=(15, 9), layout="constrained")
+    for axis, (name, budget) in zip(axes[:, :2].flat, BUDGETS.items(), strict=True):
         for label, life in lives.items():
             values = [getattr(manner, name) for manner in life.manners]
             axis.plot(np.arange(len(values)) / 365.25, values, label=label, lw=1)
         axis.axhspan(*budget.life, color="0.93", zorder=0)
         axis.axhline(0, color="0.6", lw=0.5)
         axis.set_title(f"{name}: within {budget.life[0]} to {budget.life[1]} for life", fontsize=9)
-    for axis in axes[-1]:
-        axis.set_xlabel("years since birth")
     axes.flat[0].legend(fontsize=8)
+    plot_influence(lives, axes[0, 2])
+    plot_similarity(result["similarity_to_birth"], axes[1, 2])
+    plot_entrainment(result["entrainment"]["covered_after_turn"], axes[2, 2])
+    for axis in (*axes[2, :2], *axes[:2, 2]):
+        axis.set_xlabel("years since birth")
     figure.savefig(file, dpi=110)
     plt.close(figure)
+
+
+def plot_influence(lives: dict[str, Life], axis: Any) -> None:
+    everybody, honest, flooded = lives.values()
+    for label, life in (("a tenth, hostile", everybody), ("a flood by one", flooded)):
+        apart = apart_by_day(life, honest)
+        axis.plot(np.arange(len(apart)) / 365.25, apart, label=label, lw=1)
+    axis.axhline(TO_BE_REACHED, color="0.4", ls=":", lw=1)
+    axis.set_title("moved by them, of a budget for life", fontsize=9)
+    axis.legend(fontsize=8)
+
+
+def plot_similarity(found: dict[str, Result], axis: Any) -> None:
+    years = [float(age) for age in found]
+    for what in ("mean", "worst"):
+        axis.plot(years, [of[what] for of in found.values()], "o-", label=what, lw=1, ms=3)
+    axis.axhline(LIKE_HERSELF, color="0.4", ls=":", lw=1)
+    axis.set_ylim(LIKE_HERSELF - 0.02, 1.005)
+    axis.set_title("similarity to birth", fontsize=9)
+    axis.legend(fontsize=8)
+
+
+def plot_entrainment(covered: dict[str, Result], axis: Any) -> None:
+    for name in next(iter(covered.values())):
+        axis.plot(
+            [int(turn) for turn in covered], [of[name] for of in covered.values()], label=name
+        )
+    axis.axhspan(0.2, 0.4, color="0.93", zorder=0)
+    axis.set_xlabel("turns")
+    axis.set_title("of the distance to the listener, covered", fontsize=9)
+    axis.legend(fontsize=8)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -302,12 +366,13 @@ def main(options: argparse.Namespace) -> None:
         "moved_by_one": moved(flooded, honest),
         "to_be_reached": TO_BE_REACHED,
         "folded_at_once": everybody.at_once,
+        "similarity_to_birth": similarity_to_birth(everybody),
         "entrainment": entrainment(settings.seed),
         "wall_s": time.perf_counter() - begin,
     }
     show(result)
     if options.plot is not None:
-        plot(lives, options.plot)
+        plot(lives, result, options.plot)
         print(f"drawn into {options.plot}")
     report.write(report.circumstances("evolution", asdict(settings)) | result, options.json)
 
@@ -327,7 +392,11 @@ def show(result: Result) -> None:
             f"{of['largest_day_step']:9.4f} {of['of_half_a_jnd']:9.1%} "
             f"{by[0]:8.1%} {by[1]:8.1%} {by[2]:.3%}"
         )
+    for age, of in result["similarity_to_birth"].items():
+        print(f"similarity to birth at {age} years: {of['mean']:.3f}, worst {of['worst']:.3f}")
     for turn, covered in result["entrainment"]["covered_after_turn"].items():
+        if int(turn) not in TURNS_SHOWN:
+            continue
         print(f"entrained after {turn:>2} turns:", *(f"{n} {c:.2f}" for n, c in covered.items()))
     if result["folded_at_once"]:
         print(
