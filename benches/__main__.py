@@ -10,6 +10,7 @@ BENCHES = {
     "latency": "how late the output is, measured against stated",
     "mood": "what each mood changes in converted speech, against its table",
     "evolution": "years of growth among thousands of listeners, some of them hostile",
+    "verifier": "who is told apart by our speaker verifier and by Resemblyzer",
     "monitor": "a live session on a real sound server: faults, latency, clicks, processor",
 }
 
