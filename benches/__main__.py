@@ -11,6 +11,7 @@ BENCHES = {
     "mood": "what each mood changes in converted speech, against its table",
     "voices": "designed voices: clear, like themselves, unlike the others",
     "evolution": "years of growth among thousands of listeners, some of them hostile",
+    "verifier": "who is told apart by our speaker verifier and by Resemblyzer",
     "monitor": "a live session on a real sound server: faults, latency, clicks, processor",
 }
 

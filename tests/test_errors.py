@@ -84,6 +84,7 @@ TEXTS = {
         "{} must be a sound file that libsndfile reads: {}",
         "{} must be a sound file, got a folder",
     ),
+    "not_finite": ("samples must be finite, got NaN or infinity",),
     "out_of_range": (
         "--block-ms must lie in 1..=60000 ms, got {}",
         "half_life_s must lie in 0.1..=1000000 s, got {}",
@@ -138,6 +139,7 @@ TEXTS = {
         "{} must have a schema that this program knows, up to {}, got {}: a newer program wrote it; install that",
     ),
     "store_unreachable": ("{} must be a store that can be opened and written: {}",),
+    "too_little_speech": ("a sound must hold at least {} s of speech, got {} s",),
     "too_many_channels": ("{} must have at most {} channels, got {}",),
     "unknown_device": ("{} {} device {}; {}: {}",),
     "unknown_engine": ("engine must be one of {}, got {}",),

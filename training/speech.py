@@ -97,10 +97,10 @@ def decoded(sound: Path | io.BytesIO, **raw: Any) -> np.ndarray:
 
 
 def amazon_queen(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
-    """Lines of dialogue, as MP3: Joe's, the hero's, and the others'.
+    """Lines of dialogue, as MP3, by the names of their files.
 
-    They are the .SB files of the archive that are no effects. A name is a room and a number, then J for
-    Joe, or JOE and a number, or that of a scene.
+    They are the .SB files of the archive that are no effects. A name is a conversation and a number,
+    then J for Joe, the hero, and P for whom he talks with; or JOE and a number; or that of a scene.
 
     The layout is ScummVM's (engines/queen/resource.cpp): from byte 13 on the number of entries, then
     entries of 21 bytes: name, one byte, where it lies and how long it is.
@@ -113,9 +113,7 @@ def amazon_queen(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
         size = int.from_bytes(data[at + 17 : at + 21], "big")
         if name.endswith(".SB") and not EFFECT.fullmatch(name):
             with contextlib.suppress(soundfile.LibsndfileError):
-                samples = decoded(io.BytesIO(data[start : start + size]))
-                joe = name[6:7] == "J" or name.startswith("JOE")
-                yield ("joe" if joe else "others"), samples
+                yield name, decoded(io.BytesIO(data[start : start + size]))
 
 
 def cut(samples: np.ndarray) -> np.ndarray | None:
@@ -155,7 +153,8 @@ def dialogue(folder: Path) -> dict[str, list[np.ndarray]]:
     """What each speaker says; a line that is there twice is taken once."""
     lines: dict[str, list[np.ndarray]] = defaultdict(list)
     heard: set[bytes] = set()
-    for speaker, samples in amazon_queen(folder):
+    for name, samples in amazon_queen(folder):
+        speaker = "joe" if name[6:7] == "J" or name.startswith("JOE") else "others"
         digest = hashlib.sha256(samples.tobytes()).digest()
         piece = cut(samples)
         if piece is not None and digest not in heard:

@@ -34,7 +34,7 @@ def test_lines_of_dialogue_are_read_and_nothing_else(tmp_path: Path) -> None:
     }  # fmt: skip
     archive(tmp_path, files)
     lines = list(amazon_queen(tmp_path))
-    assert [speaker for speaker, _ in lines] == ["others", "joe", "joe", "others"]
+    assert [name for name, _ in lines] == list(files)[:4]
     for (_, samples), hz in zip(lines, (440, 880, 660, 550), strict=True):
         assert abs(len(samples) - RATE) < 0.1 * RATE
         power = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
