@@ -45,6 +45,9 @@ TEXTS = {
         "{} cannot be written: {}",
         "{} must be a folder that can be written: {}",
     ),
+    "changing_over": (
+        "a stream must have gone over to one converter before it goes over to the next",
+    ),
     "converter_failed": (
         "the converter must give finite envelopes, and failed within the first {} s",
     ),
@@ -92,6 +95,9 @@ TEXTS = {
         "a turn's seconds must be 0 or more, got {}",
         "a turn's {} must be finite, got {}",
         "a voice's {} must lie in {}..={}, got {}",
+    ),
+    "other_lookahead": (
+        "a stream must go over to a converter that looks ahead {} samples, as its own does, got {}: its latency is fixed",
     ),
     "part_of_a_sample": ("raw input must be whole samples of {} bytes, got {} bytes more",),
     "persona_file_format": (

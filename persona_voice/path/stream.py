@@ -9,15 +9,15 @@ called back with the frames of the block. Whatever fails, the output fades to si
 and a counted fault says so.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from persona_voice import _core
-from persona_voice.converter import Converter, Frames
+from persona_voice.converter import Converter
 from persona_voice.errors import SettingError, StreamError
+from persona_voice.path.changing import ChangeOver, Hearing
 from persona_voice.persona.mood import mood as mood_named
 from persona_voice.persona.persona import Persona
 from persona_voice.persona.state import Manner
@@ -118,12 +118,13 @@ class VoiceStream:
         ``out_of_range`` for the sample rate.
     """
 
-    _convert: _core.Network | Callable[[Frames], Frames]
+    _changing: ChangeOver | None
 
     def __init__(self, converter: Converter, persona: Persona, sample_rate: int) -> None:
         self.sample_rate = sample_rate
         self.persona = persona
         self._converter = converter
+        self._manner = Manner()
         self._path = new_path(persona, converter.lookahead, sample_rate)
         # Once: a part that is at work on another thread may not be asked.
         self._latency_samples = self._path.latency
@@ -139,7 +140,10 @@ class VoiceStream:
 
     @property
     def status(self) -> StreamStatus:
-        return status_of(self._newest)
+        status = status_of(self._newest)
+        if self._failed_changes:
+            status.faults["change_over_failed"] = self._failed_changes
+        return status
 
     def process(self, block: Samples) -> Samples:
         """Converts a block, float32 ``[samples]``; as many samples come back.
@@ -158,9 +162,76 @@ class VoiceStream:
             raise StreamError(
                 f"a block must be a float32 array of one dimension, got {got}", code="wrong_array"
             )
-        out = self._path.process(np.ascontiguousarray(block), self._convert)
+        block = np.ascontiguousarray(block)
+        if self._changing is not None:
+            return self._process_changing(block)
+        return self._processed(block)
+
+    def change_over(self, converter: Converter, persona: Persona) -> None:
+        """Speaks with another converter and in the voice of `persona`, without a break.
+
+        The new one listens for five seconds, while she speaks on as she did; then, over 200 ms, it
+        takes over. Mood, manner, latency and what is known of the speaker stay. One that fails
+        meanwhile is given up and counted (``change_over_failed``).
+
+        Raises
+        ------
+        SettingError
+            ``other_lookahead``; ``changing_over`` before the last one is done. Nothing changes.
+        """
+        if converter.lookahead != self._converter.lookahead:
+            message = (
+                f"a stream must go over to a converter that looks ahead {self._converter.lookahead} "
+                f"samples, as its own does, got {converter.lookahead}: its latency is fixed"
+            )
+            raise SettingError(message, code="other_lookahead")
+        if self._changing is not None:
+            message = (
+                "a stream must have gone over to one converter before it goes over to the next"
+            )
+            raise SettingError(message, code="changing_over")
+        new = Hearing(converter)
+        self._changing = ChangeOver(self._hearing, new, converter, self.persona, persona)
+
+    def _processed(self, block: Samples) -> Samples:
+        convert = self._hearing.convert if self._changing is None else self._changing
+        out = self._path.process(block, convert)
         self._newest = self._path.status
         return out
+
+    def _process_changing(self, block: Samples) -> Samples:
+        """In parts of half a hop, so that what changes between two hops does so wherever blocks end."""
+        length = max(self.sample_rate // (2 * HOPS_PER_S), 1)
+        parts = [block[:0]]
+        for start in range(0, len(block), length):
+            parts.append(self._processed(block[start : start + length]))
+            self._go_on_changing()
+        return np.concatenate(parts)
+
+    def _go_on_changing(self) -> None:
+        change = self._changing
+        if change is None:
+            return
+        if change.failed:
+            self._failed_changes += 1
+            self._changing = None
+            self._be(change.before)
+        elif change.crossing and self.persona is not change.persona:
+            self._be(change.persona)
+        elif change.done:
+            self._arrive(change)
+
+    def _arrive(self, change: ChangeOver) -> None:
+        self._converter, self._hearing = change.converter, change.new
+        self._changing = None
+        self._be(change.persona)
+
+    def _be(self, persona: Persona) -> None:
+        """Goes over to her register and voice in 200 ms, if they are not there already."""
+        if self.persona is not persona:
+            self.persona = persona
+            self._path.set_targets(persona.register_hz, persona.range)
+            self._path.set_manner(in_numbers(self._manner, persona.voice))
 
     def express(
         self, mood: str | Manner, strength: float = 1.0, half_life_s: float | None = HALF_LIFE_S
@@ -192,6 +263,7 @@ class VoiceStream:
             ``out_of_range``; the manner before stays.
         """
         self._path.set_manner(in_numbers(manner, self.persona.voice))
+        self._manner = manner
 
     def flush(self) -> Samples:
         """Ends the stream: its last ``latency_samples`` samples; then it is as new."""
@@ -200,17 +272,14 @@ class VoiceStream:
         return rest
 
     def reset(self) -> None:
-        """Forgets the stream, its faults and its mood."""
+        """Forgets the stream, its faults and its mood; a change-over is done at once."""
+        if self._changing is not None:
+            self._arrive(self._changing)
         self._path.reset()
         self._begin()
 
     def _begin(self) -> None:
         self._newest = self._path.status
-        self._state = self._converter.start()
-        self._convert = self._step
-        if isinstance(self._state, _core.Network):
-            self._convert = self._state
-
-    def _step(self, frames: Frames) -> Frames:
-        self._state, envelopes = self._converter.step(self._state, frames)
-        return envelopes
+        self._hearing = Hearing(self._converter)
+        self._changing = None
+        self._failed_changes = 0

@@ -1,0 +1,125 @@
+"""How she grows and is upgraded, and is heard to be herself each time: the store, the path and the judge."""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from persona_voice.build import weights_folder
+from persona_voice.model.native_converter import load_converter
+from persona_voice.model.verifier import Verifier, load_verifier, similarity
+from persona_voice.path.fitting import fitted
+from persona_voice.path.probes import RATE, spoken
+from persona_voice.path.stream import VoiceStream
+from persona_voice.persona.adoption import Step, adopt
+from persona_voice.persona.event import Kind, happened
+from persona_voice.persona.ledger import day_of
+from persona_voice.persona.life import persona_of, state_on
+from persona_voice.persona.persona import Persona, load_persona
+from persona_voice.persona.state import Manner, PersonaState
+from persona_voice.persona.store import Store
+from persona_voice.persona.voice import Voice
+
+Embeddings = npt.NDArray[np.float32]
+
+# The least that a step may be like birth, sentence by sentence: well within the band of one speaker, which
+# begins at `Verifier.same_speaker`, 0.44, and just below the corners of all budgets for life, which lie
+# from 0.77 (`tests/test_growth.py`). What is heard as less than that did not come of growth.
+LIKE_HERSELF = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class Upgrade:
+    """What `upgrade` did."""
+
+    voice: Voice
+    """In which she speaks with the new weights."""
+    similarity_unfitted: float
+    """To herself before, sentence by sentence, had her voice stayed as it was."""
+    similarity: float
+    """And in `voice`."""
+
+
+def similarity_to_birth(state: PersonaState, manner: Manner) -> float:
+    """Speaking in `manner`, to her at birth: of the probe sentences the least similar.
+
+    Raises
+    ------
+    PersonaFileError, WeightsError
+    """
+    base = load_persona(state.base or state.persona)
+    born = _heard(replace(base, voice=state.born_voice), Manner())
+    return _least(_heard(persona_of(state), manner), born)
+
+
+def grow(store: Store, persona: str, at_s: float) -> Step:
+    """Lets her speak as she has grown by now, if she is heard to be herself in it.
+
+    Her probe sentences are spoken in her grown manner and compared with her at birth by a speaker
+    verifier that the converter never saw: `LIKE_HERSELF`. What does not pass is refused, and logged.
+    Once a day is enough. Takes a second or two: never to be called where sound is made.
+
+    Raises
+    ------
+    PersonaFileError, StoreError, WeightsError
+    """
+    return adopt(
+        store, persona, at_s, lambda state: similarity_to_birth(state, state.manner), LIKE_HERSELF
+    )
+
+
+def upgrade(store: Store, persona: str, weights: str | Path, at_s: float) -> Upgrade:
+    """Other weights speak for her from now on, in the voice that sounds most as she did before.
+
+    `weights` is a file among the package's, or a path. Streams that are open go on as they are:
+    `change_over` takes them along.
+
+    Raises
+    ------
+    PersonaFileError, StoreError
+    WeightsError
+        With nothing changed.
+    """
+    state = state_on(store, persona, day_of(at_s))
+    before = persona_of(state)
+    after = replace(before, weights=str(weights))
+    old, new = (load_converter(weights_folder() / of.weights, "live") for of in (before, after))
+    found = replace(after, voice=fitted(old, before.voice, new).voice)
+    was = _heard(before, state.spoken)
+    unfitted, likeness = (_least(_heard(of, state.spoken), was) for of in (after, found))
+    if likeness < unfitted:
+        found, likeness = after, unfitted
+    voice = {name: getattr(found.voice, name) for name in Voice.__slots__}
+    store.append([happened(Kind.UPGRADED, persona, at_s, weights=str(weights), **voice)])
+    return Upgrade(found.voice, unfitted, likeness)
+
+
+def change_over(stream: VoiceStream, persona: Persona, mode: str = "live") -> None:
+    """Takes a stream that speaks to the weights and the voice of `persona`, without a break.
+
+    Raises
+    ------
+    SettingError
+        ``other_lookahead``, ``changing_over``; as `VoiceStream.change_over`.
+    WeightsError
+    """
+    stream.change_over(load_converter(weights_folder() / persona.weights, mode), persona)
+
+
+def _least(some: Embeddings, others: Embeddings) -> float:
+    return min(similarity(one, other) for one, other in zip(some, others, strict=True))
+
+
+@lru_cache(maxsize=32)
+def _heard(persona: Persona, manner: Manner) -> Embeddings:
+    """Who is heard in each probe, ``[probes, width]``."""
+    converter = load_converter(weights_folder() / persona.weights, "live")
+    judge = _judge()
+    return np.array([judge.embed(sound, RATE) for sound in spoken(converter, persona, manner)])
+
+
+@lru_cache(maxsize=1)
+def _judge() -> Verifier:
+    return load_verifier()

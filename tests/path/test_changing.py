@@ -1,0 +1,179 @@
+"""A stream that goes over to another converter and voice: without a break, wherever blocks end."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from test_stream_moods import RATE, speech
+
+from persona_voice.build import weights_folder
+from persona_voice.converter import Frames, Identity, State
+from persona_voice.errors import SettingError
+from persona_voice.model.native_converter import NativeConverter
+from persona_voice.model.weights import Weights, read_weights
+from persona_voice.path.changing import CROSSING_HOPS, LISTENING_HOPS
+from persona_voice.path.stream import Samples, VoiceStream
+from persona_voice.persona.persona import load_persona
+from persona_voice.persona.state import Manner
+from persona_voice.persona.voice import Voice
+
+SAMANTHA = load_persona("samantha")
+OTHER = replace(SAMANTHA, voice=Voice(2.0, 0.05, 1.0, -0.5))
+FILE = weights_folder() / SAMANTHA.weights
+HOP = RATE // 100
+SECONDS = 12
+
+
+def weights() -> Weights:
+    return read_weights(FILE)
+
+
+def louder(by: float) -> Weights:
+    """The same network, all that it answers so much louder (natural logarithm)."""
+    of = weights()
+    raised = {
+        n: t + by for n, t in of.tensors.items() if n.startswith("heads.") and n.endswith("bias")
+    }
+    return replace(of, tensors=of.tensors | raised)
+
+
+COMMITTED = NativeConverter(weights(), "live")
+# Softer, so that the limiter has no part in it.
+SOFTER = NativeConverter(louder(-0.3), "live")
+
+
+def long_speech() -> Samples:
+    return np.tile(speech(), 4)[: SECONDS * RATE]
+
+
+def said(stream: VoiceStream, sound: Samples, cuts: list[int]) -> Samples:
+    out, at, n = [], 0, 0
+    while at < len(sound):
+        out.append(stream.process(sound[at : at + cuts[n % len(cuts)]]))
+        at, n = at + cuts[n % len(cuts)], n + 1
+    return np.concatenate(out)
+
+
+def changed(cuts: list[int], converter: object = SOFTER) -> tuple[VoiceStream, Samples]:
+    stream, sound = VoiceStream(COMMITTED, SAMANTHA, RATE), long_speech()
+    first = said(stream, sound[: 2 * RATE], [HOP])
+    stream.change_over(converter, OTHER)  # type: ignore[arg-type]
+    return stream, np.concatenate([first, said(stream, sound[2 * RATE :], cuts)])
+
+
+def test_it_speaks_as_before_until_the_new_one_has_listened_and_as_the_new_one_after() -> None:
+    _, out = changed([HOP])
+    before = said(VoiceStream(COMMITTED, SAMANTHA, RATE), long_speech(), [HOP])
+    crossing = 2 * RATE + LISTENING_HOPS * HOP
+    assert np.array_equal(out[: crossing - HOP], before[: crossing - HOP])
+    alone = VoiceStream(SOFTER, OTHER, RATE)
+    after = said(alone, long_speech(), [HOP])
+    end = crossing + (CROSSING_HOPS + 100) * HOP
+    level = lambda x: 10 * np.log10(np.mean(np.square(x[end:], dtype=np.float64)))  # noqa: E731
+    assert abs(level(out) - level(after)) < 0.1
+    assert level(out) - level(before) < -1.5
+
+
+def test_where_blocks_end_changes_nothing() -> None:
+    _, whole = changed([HOP])
+    for cuts in ([1, 700, 0, 239, 5000], [10 * RATE], [77]):
+        assert np.array_equal(changed(cuts)[1], whole), cuts
+
+
+def gains(out: Samples, of: Samples) -> np.ndarray:
+    """By how much `out` is louder than `of`, natural logarithm, hop by hop where there is sound; and what
+    is left of it then, of its amplitude: ``[2, hops]``."""
+    one, other = (x[: len(x) // HOP * HOP].reshape(-1, HOP).astype(np.float64) for x in (out, of))
+    power = np.sum(other**2, axis=1)
+    gain = np.sum(one * other, axis=1) / np.maximum(power, 1e-12)
+    left = np.sqrt(np.sum((one - gain[:, None] * other) ** 2, axis=1) / np.maximum(power, 1e-12))
+    heard = power > 1e-4 * power.max()
+    return np.array([np.log(np.maximum(gain, 1e-3))[heard], left[heard]])
+
+
+def test_nothing_clicks() -> None:
+    """Between two that differ by 2.6 dB alone, all that is heard is a voice that gets softer."""
+    stream, sound = VoiceStream(COMMITTED, SAMANTHA, RATE), long_speech()
+    stream.change_over(SOFTER, SAMANTHA)
+    out = said(stream, sound, [HOP])
+    before = said(VoiceStream(COMMITTED, SAMANTHA, RATE), sound, [HOP])
+    gain, left = gains(out, before)
+    assert abs(gain[0]) < 1e-6
+    assert abs(gain[-1] + 0.3) < 0.02
+    assert np.abs(np.diff(gain)).max() < 3 * 0.3 / CROSSING_HOPS
+    assert left.max() < 0.05
+    middle = len(out) // 2 + HOP // 2
+    for planted in (
+        np.concatenate([before[:middle], np.exp(-0.3) * before[middle:]]),
+        np.concatenate([before[:middle], before[middle - 3 : -3]]),
+    ):
+        gain, left = gains(planted, before)
+        assert np.abs(np.diff(gain)).max() > 0.1 or left.max() > 0.05
+
+
+def test_latency_manner_and_mood_stay_and_the_new_network_runs_in_the_core() -> None:
+    stream, sound = VoiceStream(COMMITTED, SAMANTHA, RATE), long_speech()
+    late = stream.latency_samples
+    stream.set_manner(Manner(level_db=-6.0))
+    stream.change_over(SOFTER, OTHER)
+    said(stream, sound, [HOP])
+    assert stream.latency_samples == late
+    assert stream.persona is OTHER
+    alone = VoiceStream(SOFTER, OTHER, RATE)
+    alone.set_manner(Manner(level_db=-6.0))
+    said(alone, sound, [HOP])
+    for one in (stream, alone):
+        one.reset()
+    assert np.array_equal(stream.process(sound[:RATE]), alone.process(sound[:RATE]))
+
+
+def test_a_reset_meanwhile_lands_in_the_new_one() -> None:
+    stream, sound = VoiceStream(COMMITTED, SAMANTHA, RATE), long_speech()
+    stream.change_over(SOFTER, OTHER)
+    said(stream, sound[:RATE], [HOP])
+    stream.reset()
+    alone = VoiceStream(SOFTER, OTHER, RATE)
+    assert np.array_equal(stream.process(sound), alone.process(sound))
+
+
+class Failing(Identity):
+    """Answers well for a while, and then as `last` says."""
+
+    lookahead = COMMITTED.lookahead
+
+    def __init__(self, after: int, last: float | None) -> None:
+        self.after, self.last = after, last
+
+    def step(self, state: State, frames: Frames) -> tuple[State, Frames]:
+        self.after -= len(frames)
+        state, envelopes = super().step(state, frames)
+        if self.after <= 0 and self.last is None:
+            raise RuntimeError("broken")
+        return state, envelopes if self.after > 0 else envelopes * np.float32(self.last or 0)
+
+
+@pytest.mark.parametrize("after", [10, LISTENING_HOPS + 5])
+@pytest.mark.parametrize("last", [None, float("nan")])
+def test_a_new_one_that_fails_is_given_up_counted_and_the_old_one_speaks_on(
+    after: int, last: float | None
+) -> None:
+    stream, out = changed([HOP], Failing(after, last))
+    assert stream.status.faults == {"change_over_failed": 1}
+    assert stream.persona is SAMANTHA
+    before = said(VoiceStream(COMMITTED, SAMANTHA, RATE), long_speech(), [HOP])
+    tail = out[-2 * RATE :], before[-2 * RATE :]
+    power = [np.mean(np.square(of, dtype=np.float64)) for of in tail]
+    assert abs(10 * np.log10(power[0] / power[1])) < 0.1
+
+
+def test_another_look_ahead_and_a_second_change_meanwhile_are_refused() -> None:
+    stream = VoiceStream(COMMITTED, SAMANTHA, RATE)
+    with pytest.raises(SettingError) as caught:
+        stream.change_over(NativeConverter(weights(), "studio"), OTHER)
+    assert caught.value.code == "other_lookahead"
+    stream.change_over(SOFTER, OTHER)
+    with pytest.raises(SettingError) as caught:
+        stream.change_over(COMMITTED, SAMANTHA)
+    assert caught.value.code == "changing_over"
+    said(stream, long_speech()[: 6 * RATE], [HOP])
+    stream.change_over(COMMITTED, SAMANTHA)
