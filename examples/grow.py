@@ -15,11 +15,11 @@ now, who = time.time(), "samantha"
 with persona_voice.Store(store_file) as store:
     if who not in store.personas():
         store.append([persona_voice.happened(persona_voice.Kind.BORN, who, now, seed=1.0)])
-    state = persona_voice.state_on(store, who, int(now // 86_400))
+    state = persona_voice.grow(store, who, now).state  # if she is heard to be herself in it
 
 with persona_voice.Diary(store_file, Path(store_file).with_suffix(".spool")) as diary:
-    stream = persona_voice.open_stream(who, sample_rate)
-    stream.set_manner(state.manner)  # as she has grown
+    stream = persona_voice.open_stream(persona_voice.persona_of(state), sample_rate)
+    stream.set_manner(state.spoken)  # as she has grown
     stream.express("happy")  # and as she feels just now
     soundfile.write(out, stream.process(samples), sample_rate)
     seconds = len(samples) / sample_rate

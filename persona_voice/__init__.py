@@ -23,11 +23,12 @@ from persona_voice.errors import (
 
 if TYPE_CHECKING:
     from persona_voice.build import convert, open_batch, open_stream, say
+    from persona_voice.growth import change_over, grow, upgrade
     from persona_voice.path.batch import VoiceBatch
     from persona_voice.path.stream import StreamStatus, VoiceStream
     from persona_voice.persona.diary import Diary
     from persona_voice.persona.event import Event, Kind, happened
-    from persona_voice.persona.life import state_on
+    from persona_voice.persona.life import persona_of, state_on
     from persona_voice.persona.persona import Persona, load_persona, persona_names
     from persona_voice.persona.state import Manner, PersonaState
     from persona_voice.persona.store import Store
@@ -54,14 +55,18 @@ __all__ = [
     "VoiceBatch",
     "VoiceStream",
     "WeightsError",
+    "change_over",
     "convert",
+    "grow",
     "happened",
     "load_persona",
     "open_batch",
     "open_stream",
     "persona_names",
+    "persona_of",
     "say",
     "state_on",
+    "upgrade",
 ]
 
 _WHERE = {
@@ -76,14 +81,18 @@ _WHERE = {
     "Voice": "persona.voice",
     "VoiceBatch": "path.batch",
     "VoiceStream": "path.stream",
+    "change_over": "growth",
     "convert": "build",
+    "grow": "growth",
     "happened": "persona.event",
     "load_persona": "persona.persona",
     "open_batch": "build",
     "open_stream": "build",
     "persona_names": "persona.persona",
+    "persona_of": "persona.life",
     "say": "build",
     "state_on": "persona.life",
+    "upgrade": "growth",
 }
 
 

@@ -17,7 +17,7 @@ from persona_voice.persona.state import Manner
 
 Samples = npt.NDArray[np.float32]
 
-# Two women and two men, and as many seconds of each from so far in: no pause at the start.
+# Two women and two men, and so many seconds of each at most, from so far in: no pause at the start.
 RECORDINGS = ("arctic_slt_en_f", "sonnet_en_f", "austen_en_m", "arctic_awb_en_m")
 SECONDS, FROM_S = 4.0, 0.3
 RATE = _core.RATE
