@@ -20,9 +20,12 @@ from persona_voice.path.speaking import Saying, spoken
 from persona_voice.path.stream import VoiceStream
 from persona_voice.persona.mood import mood as mood_named
 from persona_voice.persona.persona import Persona, load_persona
+from persona_voice.persona.state import Manner
 from persona_voice.sources.source import open_source
 
 ENGINES = ("auto", "native", "torch")
+# As she was born: what all differences count from.
+BIRTH = Manner()
 
 
 class Spoken(NamedTuple):
@@ -41,6 +44,7 @@ def open_stream(
     sample_rate: int = 48_000,
     mode: str = "live",
     *,
+    manner: Manner = BIRTH,
     weights: Path | None = None,
     engine: str = "auto",
 ) -> VoiceStream:
@@ -54,6 +58,8 @@ def open_stream(
         Of both ends, in Hz.
     mode : str
         ``live``, or ``studio`` for more look-ahead.
+    manner : Manner
+        How she speaks, under any mood, from the first hop on: `PersonaState.spoken`.
     weights : Path, optional
         A weights file instead of the persona's own.
     engine : str
@@ -72,7 +78,11 @@ def open_stream(
             f"engine must be one of {', '.join(ENGINES)}, got {engine!r}", code="unknown_engine"
         )
     converter = _torch_converter(file, mode) if engine == "torch" else load_converter(file, mode)
-    return VoiceStream(converter, persona, sample_rate)
+    stream = VoiceStream(converter, persona, sample_rate)
+    if manner != BIRTH:
+        stream.set_manner(manner)
+        stream.reset()  # from the first hop on, not over 200 ms
+    return stream
 
 
 def open_batch(
@@ -130,6 +140,7 @@ def convert(
     out: str | Path | None = None,
     mode: str = "studio",
     mood: str = "neutral",
+    manner: Manner = BIRTH,
     weights: Path | None = None,
 ) -> npt.NDArray[np.float32] | None:
     """A whole sound in the persona's voice, in time with the source and as long as it.
@@ -145,6 +156,8 @@ def convert(
         ``studio``, or ``live`` for what a live stream would give.
     mood : str
         How she feels all the while: one of `persona_voice.persona.mood.MOODS`.
+    manner : Manner
+        As of `open_stream`.
 
     Returns
     -------
@@ -163,12 +176,12 @@ def convert(
             )
         if not np.isfinite(source).all():
             raise StreamError("samples must be finite, got NaN or infinity", code="non_finite")
-        stream = open_stream(persona, sample_rate, mode, weights=weights)
+        stream = open_stream(persona, sample_rate, mode, manner=manner, weights=weights)
         stream.express(mood, half_life_s=None)
         blocks = iter([convert_array(stream, source)])
         return _deliver(blocks, out, sample_rate, len(source))
     with SoundReader(Path(source)) as reader:
-        stream = open_stream(persona, reader.sample_rate, mode, weights=weights)
+        stream = open_stream(persona, reader.sample_rate, mode, manner=manner, weights=weights)
         stream.express(mood, half_life_s=None)
         rate, num_samples = reader.sample_rate, reader.num_samples
         return _deliver(converted(stream, reader.blocks()), out, rate, num_samples)
@@ -183,6 +196,7 @@ def say(
     out: str | Path | None = None,
     mode: str = "live",
     mood: str = "neutral",
+    manner: Manner = BIRTH,
     weights: Path | None = None,
 ) -> Spoken | None:
     """Text to speech underneath, the persona on top.
@@ -195,6 +209,8 @@ def say(
         `UserWarning`, once, and what it holds is said all the same.
     mood : str
         How she feels where no tag says otherwise: one of `persona_voice.persona.mood.MOODS`.
+    manner : Manner
+        As of `open_stream`; she speaks as fast as it says, too.
     source : str
         ``espeak``, ``kokoro`` or ``command:...``; ``voice`` is one of its voices.
     out : str or Path, optional
@@ -209,12 +225,12 @@ def say(
     ------
     SettingError, SourceError, AudioFileError, PersonaFileError, WeightsError
     """
-    saying = Saying(read_script(text, mood_named(mood)))
+    saying = Saying(read_script(text, mood_named(mood)), manner.rate_octaves)
     if saying.script.problems:
         warnings.warn(f"the text is said all the same: {saying.script.problems[0]}", stacklevel=2)
     with open_source(source, voice) as speaker:
         rate = speaker.sample_rate
-        stream = open_stream(persona, rate, mode, weights=weights)
+        stream = open_stream(persona, rate, mode, manner=manner, weights=weights)
         samples = _deliver(spoken(speaker, stream, saying), out, rate)
     return None if samples is None else Spoken(samples, rate)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from persona_voice.audio.files import Samples, SoundReader, SoundWriter
 from persona_voice.build import open_stream
+from persona_voice.cli.whom import add_persona, whom
 from persona_voice.converter import MODES
 from persona_voice.errors import AudioFileError, SettingError, StreamError
 from persona_voice.path.offline import converted
@@ -30,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "output", metavar="OUT", help="a sound file, or - for raw mono samples on standard output"
     )
-    parser.add_argument("--persona", default="samantha", metavar="NAME")
+    add_persona(parser)
     parser.add_argument("--mood", choices=MOODS, default="neutral", help="all the while")
     parser.add_argument(
         "--mode", choices=MODES, default="studio", help="look-ahead (default: studio)"
@@ -68,7 +69,8 @@ def run(options: argparse.Namespace) -> int:
             reader = stack.enter_context(SoundReader(Path(options.input)))
             rate, total, blocks = reader.sample_rate, reader.num_samples, reader.blocks(seconds)
         faults: dict[str, int] = {}
-        stream = open_stream(options.persona, rate, options.mode, weights=options.weights)
+        persona, manner = whom(options.persona, options.store)
+        stream = open_stream(persona, rate, options.mode, manner=manner, weights=options.weights)
         stream.express(options.mood, half_life_s=None)
         if options.output == "-":
             done = to_pipe(heard(stream, blocks, faults), sys.stdout.buffer, RAW[options.format])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from persona_voice.audio.devices import DeviceSettings, SoundCard, list_devices
 from persona_voice.build import open_stream
+from persona_voice.cli.whom import add_persona, whom
 from persona_voice.converter import MODES
 from persona_voice.live.meters import line
 from persona_voice.live.realtime import realtime
@@ -40,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "more of it on a busy machine",
     )
     parser.add_argument("--seconds", type=positive, help="stop after so long")
-    parser.add_argument("--persona", default="samantha", help="name or file (samantha)")
+    add_persona(parser)
     parser.add_argument("--mood", choices=MOODS, default="neutral", help="all the while")
     parser.add_argument("--mode", choices=MODES, default="live", help="studio: more look-ahead")
     parser.add_argument("--weights", type=Path, help="a weights file instead of the persona's own")
@@ -51,7 +52,10 @@ def run(options: argparse.Namespace) -> int:
         print(device_table())
         return 0
     # The stream first: whoever lacks the model should not hear of sound cards.
-    stream = open_stream(options.persona, options.rate, options.mode, weights=options.weights)
+    persona, manner = whom(options.persona, options.store)
+    stream = open_stream(
+        persona, options.rate, options.mode, manner=manner, weights=options.weights
+    )
     stream.express(options.mood, half_life_s=None)
     device = SoundCard(
         DeviceSettings(

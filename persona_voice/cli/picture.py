@@ -52,6 +52,11 @@ def draw(pairs: list[Pair], path: Path) -> None:
     for axes in rows[-1]:
         axes.set_xlabel("seconds")
     rows[0][2].legend(loc="upper right", fontsize=8, ncols=2, framealpha=0.9, markerscale=3)
+    save(figure, path)
+
+
+def save(figure: Any, path: Path) -> None:
+    """A PNG that appears under its name only when it is whole."""
     part = path.with_name(f".{path.name}.part")
     try:
         figure.savefig(part, format="png")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from persona_voice.build import open_stream
+from persona_voice.cli.whom import add_persona, whom
 from persona_voice.converter import MODES
 from persona_voice.errors import DeviceError, SettingError, SourceError
 from persona_voice.path.markup import read_script
@@ -35,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "it says {out} (default: espeak)",
     )
     parser.add_argument("--voice", metavar="NAME", help="of the source, such as fr or en-us+f3")
-    parser.add_argument("--persona", default="samantha", metavar="NAME")
+    add_persona(parser)
     parser.add_argument(
         "--mood", choices=MOODS, default="neutral", help="unless tags say otherwise"
     )
@@ -50,14 +51,15 @@ def run(options: argparse.Namespace) -> int:
     text = sys.stdin.read() if options.text == "-" else options.text
     if not sentences(text):
         raise SettingError(f"the text must hold a word to say, got {text!r}", code="empty_text")
-    saying = Saying(read_script(text, MOODS[options.mood]))
+    persona, manner = whom(options.persona, options.store)
+    saying = Saying(read_script(text, MOODS[options.mood]), manner.rate_octaves)
     if problems := saying.script.problems:
         more = f" (and {len(problems) - 1} more)" if problems[1:] else ""
         print(f"persona-voice: the text is said all the same: {problems[0]}{more}", file=sys.stderr)
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(open_source(options.source, options.voice))
         stream = open_stream(
-            options.persona, source.sample_rate, options.mode, weights=options.weights
+            persona, source.sample_rate, options.mode, manner=manner, weights=options.weights
         )
         sink = stack.enter_context(_sink(options.out, source.sample_rate))
         started = time.monotonic()

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from persona_voice.path.markup import Mark, Pause, Script, Words, read_script
 from persona_voice.path.offline import converted
 from persona_voice.path.stream import VoiceStream
+from persona_voice.persona.limits import within_turn
 from persona_voice.persona.state import Manner
 
 Samples = npt.NDArray[np.float32]
@@ -46,6 +47,8 @@ class Saying:
     """A script on its way: `marks` fills as it is said, with names and samples from the start."""
 
     script: Script
+    rate_octaves: float = 0.0
+    """Of how fast she speaks without a word of the script: a stream's manner cannot hold it."""
     marks: list[tuple[str, int]] = field(default_factory=list)
 
 
@@ -154,14 +157,14 @@ class _Speaker:
                     self._come_to(of)
             elif _is_simple(part):
                 self._express(_said(part)[0].manner)
-                for samples in self._source.speak(part.text, _rate(part)):
+                for samples in self._source.speak(part.text, self._rate(part)):
                     yield from self._cut(samples)
             else:
                 yield from self._in_parts(part)
 
     def _in_parts(self, sentence: Sentence) -> Iterator[Samples]:
         """The source does not say which word is where: each is taken to last as its letters."""
-        pieces = [np.zeros(0, np.float32), *self._source.speak(sentence.text, _rate(sentence))]
+        pieces = [np.zeros(0, np.float32), *self._source.speak(sentence.text, self._rate(sentence))]
         whole = np.concatenate(pieces)
         loud = np.flatnonzero(np.abs(whole) > QUIET * np.abs(whole).max(initial=0.0))
         first, last = (int(loud[0]), int(loud[-1]) + 1) if len(loud) else (0, len(whole))
@@ -172,6 +175,11 @@ class _Speaker:
             at = start
             self._come_to(part)
         yield from self._cut(whole[at:])
+
+    def _rate(self, sentence: Sentence) -> float:
+        """How fast it is said as a whole: a source speaks a sentence at one rate."""
+        octaves = self._saying.rate_octaves + _rate_octaves(sentence)
+        return float(2 ** within_turn(Manner(rate_octaves=octaves)).rate_octaves)
 
     def _come_to(self, part: Words | Mark) -> None:
         if isinstance(part, Mark):
@@ -195,12 +203,11 @@ def _said(sentence: Sentence) -> list[Words]:
     return [of for of in sentence.parts if isinstance(of, Words) and _has_words(of.text)]
 
 
-def _rate(sentence: Sentence) -> float:
-    """How fast it is said as a whole: a source speaks a sentence at one rate."""
+def _rate_octaves(sentence: Sentence) -> float:
     words = _said(sentence)
     letters = [len(of.text) for of in words]
     octaves = [of.manner.rate_octaves * n for of, n in zip(words, letters, strict=True)]
-    return float(2 ** (sum(octaves) / sum(letters)))
+    return sum(octaves) / sum(letters)
 
 
 def _is_simple(sentence: Sentence) -> bool:

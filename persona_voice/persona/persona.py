@@ -22,6 +22,8 @@ class Persona:
     """Her F0's deviations from it, as a multiple of the source's, in octaves."""
     provenance: str
     """Where the voice came from and by whose leave."""
+    consent: str
+    """Of the person who is imitated, or why none is needed."""
     voice: Voice = field(default_factory=Voice)
     """As against that of the weights."""
 
