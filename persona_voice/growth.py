@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from persona_voice.build import weights_folder
+from persona_voice.errors import PersonaFileError
 from persona_voice.model.native_converter import load_converter
 from persona_voice.model.verifier import Verifier, load_verifier, similarity
 from persona_voice.path.fitting import fitted
@@ -68,6 +69,25 @@ def grow(store: Store, persona: str, at_s: float) -> Step:
     return adopt(
         store, persona, at_s, lambda state: similarity_to_birth(state, state.manner), LIKE_HERSELF
     )
+
+
+def return_to(store: Store, persona: str, day: int, at_s: float) -> Step:
+    """She is again as at the end of `day`, grows on from there, and speaks so if she is heard to be
+    herself.
+
+    Raises
+    ------
+    PersonaFileError
+        ``bad_return`` unless `day` is before that of `at_s`; ``not_born``, ``no_birth``.
+    StoreError, WeightsError
+    """
+    today = day_of(at_s)
+    if day >= today:
+        message = f"the day returned to must be before today, {today}, got {day}"
+        raise PersonaFileError(message, code="bad_return", day=day)
+    state_on(store, persona, day)  # refuses a day before her birth
+    store.append([happened(Kind.RETURNED, persona, at_s, day=day)])
+    return grow(store, persona, at_s)
 
 
 def upgrade(store: Store, persona: str, weights: str | Path, at_s: float) -> Upgrade:

@@ -12,6 +12,28 @@ PACKAGE = Path(errors.__file__).parent
 CORE = PACKAGE.parent / "rust_core" / "src" / "error.rs"
 # Programs rely on codes: a new one is written down here, an old one does not change.
 TEXTS = {
+    "bad_ages": (
+        "ages must be whole numbers of days or today, with commas between, got {}",
+        "ages must lie in 0..={} days, which is hers today, got {}",
+    ),
+    "bad_date": ("a day of hers must be birth, today or a date from {} to {}, got {}",),
+    "bad_name": ("a name must be 1 to {} letters, digits, spaces and {}, a letter first, got {}",),
+    "bad_return": ("the day returned to must be before today, {}, got {}",),
+    "file_exists": (
+        "{} must not be there yet, so that nobody kept is lost; name another with --out",
+    ),
+    "name_taken": (
+        '"{}" must be as she comes with this installation: give who is designed another name, or none',
+    ),
+    "needs_candidates": (
+        "--out and --pick must come with --candidates, the number of voices near hers",
+    ),
+    "needs_seed": ("--pick must come with the --seed that was told with the candidates",),
+    "needs_yes": ("{} would be erased: where nobody can be asked, --yes must say so",),
+    "no_matplotlib": ("a picture needs matplotlib: pip install 'persona-voice-engine[demo]'",),
+    "unknown_words": (
+        "words for a voice must hold at least one of {}, or an age from 12 to 99, got {}",
+    ),
     "another_persona": ('event {} must be of persona "{}", got "{}"',),
     "already_born": ('"{}" can be born once, and lives in {} already',),
     "bad_command": (
@@ -66,7 +88,10 @@ TEXTS = {
         "day {} needs a state of that day or before to start from, got one of {}",
         "{} needs a state of day {} or before to start from, got one of {}",
     ),
-    "not_born": ('"{}" was born on day {}, got day {}, which is before',),
+    "not_born": (
+        '"{}" was born on day {}, got day {}, which is before',
+        '"{}" must have been born by today, and was {}',
+    ),
     "no_birth": ("a ledger must hold exactly one event of kind born, got {}",),
     "event_conflict": (
         "an id must stand for one event for ever; {} stands for {}, got {}: nothing was added, give it an id of its own",
@@ -90,6 +115,8 @@ TEXTS = {
     "not_finite": ("samples must be finite, got NaN or infinity",),
     "out_of_range": (
         "--block-ms must lie in 1..=60000 ms, got {}",
+        "--candidates must lie in 1..=100, got {}",
+        "--pick must lie in 1..={}, got {}",
         "half_life_s must lie in 0.1..=1000000 s, got {}",
         "{} must lie in {}..=1, got {}",
         "a turn's seconds must be 0 or more, got {}",
@@ -156,6 +183,7 @@ TEXTS = {
     "unknown_persona": (
         'no persona "{}" in this installation; there are: {}',
         'no persona "{}" in {}; there are: {}',
+        'no persona "{}" in this installation or in the store; there are: {}',
     ),
     "unknown_signer": ("{} must be signed by {}, got {}",),
     "unknown_source": ("source must be one of {}, got {}",),

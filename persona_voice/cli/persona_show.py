@@ -73,7 +73,17 @@ def _of_state(state: PersonaState | None) -> dict[str, object]:
         "spoken": dataclasses.asdict(state.spoken),
         "spoken_life_used": life_used(state.spoken),
         "spoken_day": state.spoken_day,
+        "similarity_to_birth": _similarity(state),
     }
+
+
+def _similarity(state: PersonaState) -> float | None:
+    """Of how she speaks; None for one whose voice this installation does not have."""
+    if (state.base or state.persona).lower() not in persona_names():
+        return None
+    from persona_voice.growth import similarity_to_birth
+
+    return similarity_to_birth(state, state.spoken)
 
 
 def _shown(
@@ -93,6 +103,8 @@ def _shown(
         lines.append(f"age         {state.day - state.born_day} days")
     lines.append(f"events      {ledger.num_events}, last {moment(ledger.newest_s)}")
     lines.append(f"listeners   {ledger.num_listeners}")
+    if (similarity := facts.get("similarity_to_birth")) is not None:
+        lines.append(f"similarity  to birth, as she speaks: {similarity:.3f}")
     return "\n".join([*lines, *(_as_she_is(state) if state else [])])
 
 

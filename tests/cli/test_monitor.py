@@ -12,7 +12,7 @@ from persona_voice.cli import monitor
 from persona_voice.converter import Identity
 from persona_voice.errors import DeviceError
 from persona_voice.path.stream import VoiceStream
-from persona_voice.persona.persona import load_persona
+from persona_voice.persona.persona import Persona
 
 UNPLUGGED: list[bool] = []
 
@@ -23,8 +23,8 @@ def loopback(settings: DeviceSettings) -> Loopback:
     return device
 
 
-def identity(persona: str, rate: int, mode: str, **_: object) -> VoiceStream:
-    return VoiceStream(Identity(), load_persona(persona), rate)
+def identity(persona: Persona, rate: int, mode: str, **_: object) -> VoiceStream:
+    return VoiceStream(Identity(), persona, rate)
 
 
 @pytest.fixture(autouse=True)

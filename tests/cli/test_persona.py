@@ -80,7 +80,8 @@ def test_a_persona_of_this_installation_is_born_once(
     with Store(where[1]) as kept:
         before = list(kept.events("samantha"))
     assert "can be born once" in refused(capsys, "create", "samantha", *where)
-    assert "no persona" in refused(capsys, "create", "nobody", *where)
+    other = ("--store", tmp_path / "other.db")
+    assert "must be as she comes" in refused(capsys, "create", "samantha", "--tilt", 1, *other)
     with Store(where[1]) as kept:
         assert list(kept.events("samantha")) == before
 
