@@ -25,10 +25,13 @@ if TYPE_CHECKING:
     from persona_voice.build import convert, open_batch, open_stream, say
     from persona_voice.growth import change_over, grow, upgrade
     from persona_voice.path.batch import VoiceBatch
+    from persona_voice.path.listening import Listener
     from persona_voice.path.stream import StreamStatus, VoiceStream
     from persona_voice.persona.diary import Diary
+    from persona_voice.persona.entrain import Leaning, Turn, entrain, towards
     from persona_voice.persona.event import Event, Kind, happened
     from persona_voice.persona.life import persona_of, state_on
+    from persona_voice.persona.mood import mood
     from persona_voice.persona.persona import Persona, load_persona, persona_names
     from persona_voice.persona.state import Manner, PersonaState
     from persona_voice.persona.store import Store
@@ -40,6 +43,8 @@ __all__ = [
     "Diary",
     "Event",
     "Kind",
+    "Leaning",
+    "Listener",
     "Manner",
     "Persona",
     "PersonaFileError",
@@ -51,21 +56,25 @@ __all__ = [
     "StoreError",
     "StreamError",
     "StreamStatus",
+    "Turn",
     "Voice",
     "VoiceBatch",
     "VoiceStream",
     "WeightsError",
     "change_over",
     "convert",
+    "entrain",
     "grow",
     "happened",
     "load_persona",
+    "mood",
     "open_batch",
     "open_stream",
     "persona_names",
     "persona_of",
     "say",
     "state_on",
+    "towards",
     "upgrade",
 ]
 
@@ -73,25 +82,31 @@ _WHERE = {
     "Diary": "persona.diary",
     "Event": "persona.event",
     "Kind": "persona.event",
+    "Leaning": "persona.entrain",
+    "Listener": "path.listening",
     "Manner": "persona.state",
     "Persona": "persona.persona",
     "PersonaState": "persona.state",
     "Store": "persona.store",
     "StreamStatus": "path.stream",
+    "Turn": "persona.entrain",
     "Voice": "persona.voice",
     "VoiceBatch": "path.batch",
     "VoiceStream": "path.stream",
     "change_over": "growth",
     "convert": "build",
+    "entrain": "persona.entrain",
     "grow": "growth",
     "happened": "persona.event",
     "load_persona": "persona.persona",
     "open_batch": "build",
     "open_stream": "build",
     "persona_names": "persona.persona",
+    "mood": "persona.mood",
     "persona_of": "persona.life",
     "say": "build",
     "state_on": "persona.life",
+    "towards": "persona.entrain",
     "upgrade": "growth",
 }
 

@@ -37,7 +37,7 @@ ONLY_IN = {
     "matplotlib": {"cli"},
     "espeakng_loader": {"sources"},
     "onnxruntime": {"sources"},
-    "sqlalchemy": {"persona/store", "persona/migrations"},
+    "sqlalchemy": {"persona/store", "persona/leanings", "persona/migrations"},
     "alembic": {"persona/store", "persona/migrations"},
     "psycopg": set(),  # sqlalchemy loads it
     "cryptography": {"persona/persona_file"},

@@ -119,6 +119,7 @@ TEXTS = {
         "--pick must lie in 1..={}, got {}",
         "half_life_s must lie in 0.1..=1000000 s, got {}",
         "{} must lie in {}..=1, got {}",
+        "a leaning must be kept for more than 0 s, got {}",
         "a turn's seconds must be 0 or more, got {}",
         "a turn's {} must be finite, got {}",
         "a voice's {} must lie in {}..={}, got {}",
@@ -177,7 +178,10 @@ TEXTS = {
     "unknown_device": ("{} {} device {}; {}: {}",),
     "unknown_engine": ("engine must be one of {}, got {}",),
     "unknown_format": ("{} must end in a format that is written ({}), got {}",),
-    "unknown_listener": ("{} must know the listener who is to be forgotten, got {}",),
+    "unknown_listener": (
+        "a leaning must be towards a listener who is known by a name, got none",
+        "{} must know the listener who is to be forgotten, got {}",
+    ),
     "unknown_mode": ("mode must be one of {}, got {}",),
     "unknown_mood": ("mood must be one of {}, got {}",),
     "unknown_persona": (
@@ -198,7 +202,10 @@ TEXTS = {
         "{} must describe its network: {}",
         "{} must hold {} of shape {}, got {}",
     ),
-    "wrong_array": ("a block must be a float32 array of one dimension, got {}",),
+    "wrong_array": (
+        "what is heard must be a float32 array of one dimension",
+        "a block must be a float32 array of one dimension, got {}",
+    ),
 }
 CORE_CODES = {
     "batch_full",

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,7 @@ def second(tmp_path: Path) -> Path:
 def test_every_example_is_run_here_and_uses_public_names_only() -> None:
     files = sorted(EXAMPLES.glob("*.py"))
     assert [file.name for file in files] == [
+        "conversation.py",
         "convert_file.py",
         "dialogue.py",
         "grow.py",
@@ -106,6 +108,25 @@ def median_hz(samples: np.ndarray, rate: int) -> float:
     sound = _core.Resampler(rate, 24_000).process(np.ascontiguousarray(samples))
     f0 = _core.F0Tracker().process(sound)
     return float(np.median(f0[f0[:, 2] > 0.5, 0]))
+
+
+def test_conversation(second: Path) -> None:
+    samples, rate = soundfile.read(RECORDING)
+    heard, out, store = (second.with_name(name) for name in ("heard.wav", "out.wav", "a.db"))
+    soundfile.write(heard, samples, rate)
+    talked_s = []
+    for _ in range(2):
+        done = run("conversation.py", str(store), "Ann", str(heard), str(out))
+        assert done.returncode == 0, done.stderr
+        assert np.abs(soundfile.read(out)[0]).max() > 0.01
+        with persona_voice.Store(store) as kept:
+            leaning = kept.leaning("samantha", "Ann", time.time())
+        assert leaning is not None
+        talked_s.append(leaning.talked_s)
+    assert talked_s[1] == 2 * talked_s[0] > 2
+    silent = second.with_name("silent.wav")
+    soundfile.write(silent, np.zeros(rate), rate)
+    assert run("conversation.py", str(store), "Ann", str(silent), str(out)).returncode == 1
 
 
 def test_grow(second: Path) -> None:

@@ -87,14 +87,20 @@ def _list(kept: Store, options: argparse.Namespace) -> int:
 
 def _forget(kept: Store, options: argparse.Namespace) -> int:
     persona = ledger_of(kept, options.persona).persona
-    erased = kept.num_events_of(persona, options.listener)
-    if not erased:
+    erased, now = kept.num_events_of(persona, options.listener), time.time()
+    leaned = kept.leaning(persona, options.listener, now) is not None
+    if not erased and not leaned:
         message = f"{persona} must know the listener who is to be forgotten, got {options.listener}"
         raise SettingError(message, code="unknown_listener")
-    event = Event(uuid.uuid4().hex, persona, time.time(), Kind.FORGOTTEN, options.listener)
+    event = Event(uuid.uuid4().hex, persona, now, Kind.FORGOTTEN, options.listener)
     kept.append([event])
     facts = {"persona": persona, "listener": options.listener, "erased_events": erased}
-    tell(options, facts, f"{options.listener}: {erased} events erased")
+    more = ", and how she leaned towards them" if leaned else ""
+    tell(
+        options,
+        facts | {"erased_leaning": leaned},
+        f"{options.listener}: {erased} events erased{more}",
+    )
     return 0
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, fields, replace
 from math import isfinite
 
 from persona_voice.errors import SettingError
-from persona_voice.persona.limits import BUDGETS
+from persona_voice.persona.limits import BUDGETS, within_turn
+from persona_voice.persona.mood import plus, times
 from persona_voice.persona.state import Manner
 
 # Part of the distance that is covered in the end. People do not copy each other, and effects found
@@ -18,6 +19,8 @@ PART = 0.3
 WHOLE_TURN_S = 10.0
 # Longest memory of how a listener usually is. An hour: a long evening does not become the usual.
 USUAL_S = 3_600.0
+# What a stranger hears of a mood, and how much speech takes half of the rest: two hours in all.
+TO_STRANGERS, HALF_WAY_S = 0.6, 7_200.0
 # What a listener's voice and microphone make incomparable with hers is compared with their own usual:
 # she is moved by their mean's shift (Lubold & Pon-Barry 2015), not towards their pitch.
 AGAINST_USUAL = ("register_semitones", "level_db")
@@ -67,6 +70,8 @@ class Leaning:
     """Of speech that the mean is of, at most `USUAL_S`."""
     usual_db: float = 0.0
     usual_db_s: float = 0.0
+    talked_s: float = 0.0
+    """Of their speech that she has heard in all: how well they know each other."""
 
 
 def entrain(kept: Leaning, turn: Turn, grown: Manner) -> Leaning:
@@ -88,7 +93,28 @@ def entrain(kept: Leaning, turn: Turn, grown: Manner) -> Leaning:
             distance = heard - usual.get(name, hers)
             now += _step(name, PART * distance - now, turn.seconds)
         lean[name] = _kept_within_turn(name, now, hers)
-    return Leaning(replace(kept.lean, **lean), semitones, semitones_s, db, db_s)
+    talked_s = kept.talked_s + turn.seconds
+    return Leaning(replace(kept.lean, **lean), semitones, semitones_s, db, db_s, talked_s)
+
+
+def acquaintance(kept: Leaning) -> float:
+    """How much of what she feels she shows: `TO_STRANGERS` of it at first, nearly all after hours.
+
+    People show more of what they feel the nearer they are to those who hear it (Clark & Finkel 2005).
+    Half of what is held back goes with each `HALF_WAY_S` of their speech. Who she is does not widen:
+    the budgets of a turn hold for friends, too.
+    """
+    return float(1 - (1 - TO_STRANGERS) * 2 ** (-kept.talked_s / HALF_WAY_S))
+
+
+def towards(grown: Manner, kept: Leaning, mood: Manner) -> tuple[Manner, Manner]:
+    """How she speaks with a listener, and how a mood then shows: for `set_manner`, and for `express`.
+
+    Together they lie within the budgets of a turn.
+    """
+    lasting = within_turn(plus(grown, kept.lean))
+    with_mood = within_turn(plus(lasting, times(mood, acquaintance(kept))))
+    return lasting, plus(with_mood, times(lasting, -1.0))
 
 
 def _step(name: str, way: float, seconds: float) -> float:

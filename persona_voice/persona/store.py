@@ -16,10 +16,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from persona_voice.errors import SettingError, StoreError
+from persona_voice.persona import leanings
+from persona_voice.persona.entrain import Leaning
 from persona_voice.persona.event import Event, Kind
 from persona_voice.persona.folder import data_folder
 from persona_voice.persona.ledger import DAY_S, day_of
 from persona_voice.persona.record import (
+    END_S,
     checked,
     event_of,
     state_of,
@@ -31,9 +34,11 @@ from persona_voice.persona.state import PersonaState
 # Ours may share a database with other programs' tables, Alembic's of the same purpose among them.
 VERSION_TABLE = "persona_voice_schema"
 # Every schema there has been, oldest first; the files are in migrations/versions.
-SCHEMAS = ("0001",)
+SCHEMAS = ("0001", "0002")
 # How long a writer waits for those before it. An import of a million events takes less.
 WAIT_S = 60
+# How long a leaning is kept when nobody says otherwise: a season.
+KEPT_S = 90.0 * DAY_S
 # Rows a statement reads or writes: far below what SQLite (32,766) takes in parameters.
 ROWS = 1_000
 # PostgreSQL's lock that writers queue at; any number that others do not use.
@@ -132,7 +137,8 @@ class Store:
         """Keeps those that are new, all of them or none, and says how many these were.
 
         Snapshots that a new event makes untrue go. Where a listener is forgotten
-        (`Kind.FORGOTTEN`), what they said before is erased, and is not taken in again.
+        (`Kind.FORGOTTEN`), what they said before is erased, and is not taken in again; so is how she
+        leaned towards them.
 
         Raises
         ------
@@ -232,11 +238,55 @@ class Store:
                     return state
         return None
 
+    def keep_leaning(
+        self,
+        persona: str,
+        listener: str,
+        leaning: Leaning,
+        at_s: float,
+        for_s: float = KEPT_S,
+    ) -> bool:
+        """Keeps how she leans towards a listener who agreed to it: calling this is that they did.
+
+        Only its few numbers are kept, until ``at_s + for_s`` or until they are forgotten; no
+        ``.persona`` file takes them along. Whether it was kept: not if they have been forgotten since.
+
+        Raises
+        ------
+        SettingError
+            ``unknown_listener`` for one without a name; ``out_of_range`` for no time at all.
+        """
+        if not listener:
+            message = "a leaning must be towards a listener who is known by a name, got none"
+            raise SettingError(message, code="unknown_listener")
+        if not 0 < for_s < END_S:
+            message = f"a leaning must be kept for more than 0 s, got {for_s}"
+            raise SettingError(message, code="out_of_range")
+        forgotten = sa.select(sa.func.max(_e.at_s)).where(
+            _e.persona == persona, _e.listener == listener, _e.kind == Kind.FORGOTTEN.value
+        )
+        with self._writing() as connection:
+            until_s = connection.scalar(forgotten)
+            if until_s is not None and until_s >= at_s:
+                return False
+            leanings.keep(connection, (persona, listener), leaning, at_s, at_s + for_s)
+        return True
+
+    def leaning(self, persona: str, listener: str, at_s: float) -> Leaning | None:
+        """How she leans towards the listener; None for one who did not agree, was forgotten, or has
+        stayed away for longer than it was to be kept."""
+        with self._reading() as connection:
+            try:
+                return leanings.find(connection, (persona, listener), at_s)
+            except ValueError as error:
+                raise _damaged(self.name, f"the leaning towards {listener!r}") from error
+
     def erase(self, persona: str) -> int:
         """Removes all that is known of a persona, and says how many events that was."""
         with self._writing() as connection:
             gone = connection.execute(sa.delete(_events).where(_e.persona == persona)).rowcount
             connection.execute(sa.delete(_snapshots).where(_s.persona == persona))
+            leanings.erase(connection, persona)
         self._scrub()
         return gone
 
@@ -338,14 +388,16 @@ def _add(connection: sa.Connection, events: list[Event]) -> tuple[int, bool]:
     if not kept:
         return 0, False
     connection.execute(sa.insert(_events), [_row(event) for event in kept])
-    erased = [_forget(connection, event) for event in kept if event.kind is Kind.FORGOTTEN]
+    last = [event for event in kept if event.kind is Kind.FORGOTTEN]
+    erased = [_forget(connection, event) for event in last]
+    leaned = [leanings.forget(connection, e.persona, e.listener, e.at_s) for e in last]
     changed: dict[str, float] = {}
     for persona, at_s in [*((e.persona, e.at_s) for e in kept), *filter(None, erased)]:
         changed[persona] = min(at_s, changed.get(persona, at_s))
     for persona, at_s in changed.items():
         untrue = sa.and_(_s.persona == persona, _s.day >= day_of(at_s))
         connection.execute(sa.delete(_snapshots).where(untrue))
-    return len(kept), any(erased)
+    return len(kept), any(erased) or any(leaned)
 
 
 def _new_ones(connection: sa.Connection, events: list[Event]) -> list[Event]:

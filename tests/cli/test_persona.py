@@ -109,7 +109,12 @@ def test_a_listener_is_forgotten(capsys: pytest.CaptureFixture[str], store: Path
     assert printed(capsys, "forget", "bob") == "bob: 1 events erased\n"
     assert "must know the listener" in refused(capsys, "forget", "bob")
     facts = json.loads(printed(capsys, "forget", "ann\x1b[31m", "--persona", "samantha", "--json"))
-    assert facts == {"persona": "samantha", "listener": "ann\x1b[31m", "erased_events": 1}
+    assert facts == {
+        "persona": "samantha",
+        "listener": "ann\x1b[31m",
+        "erased_events": 1,
+        "erased_leaning": False,
+    }
     with Store() as kept:
         kinds = [event.kind for event in kept.events("samantha")]
         assert kinds == [Kind.BORN, Kind.NAMED, Kind.FORGOTTEN, Kind.FORGOTTEN]

@@ -36,7 +36,7 @@ def test_she_goes_part_of_the_way_and_stays_there() -> None:
 
 def test_what_could_not_be_measured_stays() -> None:
     kept = after([USUAL, Turn(10.0, -18.0, 0.4, -0.1, -33.0)])
-    assert entrain(kept, Turn(10.0), Manner()) == kept
+    assert entrain(kept, Turn(10.0), Manner()) == replace(kept, talked_s=kept.talked_s + 10)
     assert entrain(kept, Turn(0.0, 50.0, 1.0, 1.0, 1.0), Manner()) == kept
 
 

@@ -336,7 +336,7 @@ def test_a_newer_schema_is_left_alone(where: str) -> None:
         kept.append([event("a")])
         with kept._writing() as connection:
             connection.exec_driver_sql(f"UPDATE {store.VERSION_TABLE} SET version_num = '9999'")
-    with pytest.raises(StoreError, match="up to 0001, got 9999: a newer program") as caught:
+    with pytest.raises(StoreError, match="up to 0002, got 9999: a newer program") as caught:
         Store(where)
     assert (caught.value.code, caught.value.fields) == ("store_newer", {"schema": "9999"})
 
