@@ -39,6 +39,8 @@ SCHEMAS = ("0001", "0002")
 WAIT_S = 60
 # How long a leaning is kept when nobody says otherwise: a season.
 KEPT_S = 90.0 * DAY_S
+# So near the newest, every snapshot is kept, and further back one in so many days.
+RECENT_DAYS = 32
 # Rows a statement reads or writes: far below what SQLite (32,766) takes in parameters.
 ROWS = 1_000
 # PostgreSQL's lock that writers queue at; any number that others do not use.
@@ -211,7 +213,8 @@ class Store:
         """Keeps the state for its day, instead of the one there.
 
         With `num_events`, the number that were folded into it, only if the ledger still has as
-        many to the end of that day: an event may have come since, and then it is not true.
+        many to the end of that day: an event may have come since, and then it is not true. Of what
+        lies more than `RECENT_DAYS` before it, one in as many days stays.
         """
         row = {"persona": state.persona, "day": state.day, "state": state_text(state)}
         there = _count_to(state.persona, state.day)
@@ -221,6 +224,7 @@ class Store:
             same = sa.and_(_s.persona == state.persona, _s.day == state.day)
             connection.execute(sa.delete(_snapshots).where(same))
             connection.execute(sa.insert(_snapshots), row)
+            _thin_out(connection, state.persona, state.day)
         return True
 
     def snapshot(self, persona: str, up_to_day: int | None = None) -> PersonaState | None:
@@ -428,6 +432,16 @@ def _row(event: Event) -> dict[str, object]:
         "listener": event.listener,
         "values": values_text(event),
     }
+
+
+def _thin_out(connection: sa.Connection, persona: str, newest: int) -> None:
+    """A state of every day would fill the disk; a late event needs one not far before it."""
+    old = sa.and_(_s.persona == persona, _s.day < newest - RECENT_DAYS)
+    days = connection.scalars(sa.select(_s.day).where(old).order_by(_s.day)).all()
+    last_of = {day // RECENT_DAYS: day for day in days}
+    gone = set(days) - set(last_of.values())
+    for day in gone:  # one or two, if this is done each time
+        connection.execute(sa.delete(_snapshots).where(old, _s.day == day))
 
 
 def _count_to(persona: str, day: int) -> sa.Select[int]:

@@ -84,3 +84,17 @@ def test_a_batch_speaks_in_the_same_voice() -> None:
         rows = np.zeros((2, BLOCK), np.float32)
         rows[slot] = block
         assert np.array_equal(batch.process(rows)[slot], alone.process(block))
+
+
+def test_any_number_of_personas_speak_in_one_process_each_as_alone() -> None:
+    voices = [Voice(), Voice(-3.0, 0.1, 1.0, -0.5), Voice(2.0, -0.05, 0.0, 0.5)]
+    sound = speech()[: 200 * BLOCK]
+    alone = [spoken_by(voice, sound) for voice in voices]
+    streams = [open_stream(replace(SAMANTHA, voice=voice), RATE) for voice in voices]
+    together: list[list[Samples]] = [[] for _ in voices]
+    for start in range(0, len(sound), BLOCK):
+        for stream, out in zip(streams, together, strict=True):
+            out.append(stream.process(sound[start : start + BLOCK]))
+    for of, out in zip(alone, together, strict=True):
+        assert np.array_equal(np.concatenate(out), of)
+    assert not np.array_equal(alone[0], alone[1])

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tracemalloc
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -345,3 +346,14 @@ def test_whatever_makes_sound_does_not_load_the_store() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_old_snapshots_are_thinned_out_and_one_stays_near_any_day(where: str) -> None:
+    with Store(where) as kept:
+        for day in range(20_000, 20_400):
+            kept.put_snapshot(PersonaState("samantha", 7, 20_000, day, "", Manner()))
+        states = [kept.snapshot("samantha", day) for day in range(20_000, 20_400)]
+        days = sorted({state.day for state in states if state})
+        assert days[-33:] == list(range(20_367, 20_400))
+        assert len(days) < 33 + 400 / store.RECENT_DAYS + 2
+        assert max(b - a for a, b in pairwise(days)) <= store.RECENT_DAYS
