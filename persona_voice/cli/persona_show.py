@@ -14,6 +14,7 @@ from persona_voice.cli.telling import (
     moment,
     plain,
     said,
+    state_of_day,
     tell,
 )
 from persona_voice.persona.event import OF_A_VOICE, Event, Kind
@@ -224,7 +225,8 @@ def _on_its_day(kept: Store, words: str) -> PersonaState:
     name, _, day = words.partition("@")
     ledger, today = ledger_of(kept, name), day_of(time.time())
     born_day = born_day_of(ledger, today)
-    return state_on(kept, ledger.persona, day_named(day or "today", born_day, today))
+    wanted = day_named(day or "today", born_day, today)
+    return state_of_day(kept, ledger.persona, born_day, wanted)
 
 
 def _row(row: dict[str, object]) -> str:

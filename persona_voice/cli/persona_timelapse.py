@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from persona_voice.cli.telling import born_day_of, day_text, ledger_of, said, tell
+from persona_voice.cli.telling import born_day_of, day_text, ledger_of, said, state_of_day, tell
 from persona_voice.errors import SettingError
 from persona_voice.persona.event import Event, Kind
 from persona_voice.persona.evolve import birth, course
 from persona_voice.persona.ledger import day_of
-from persona_voice.persona.life import persona_of, state_on
+from persona_voice.persona.life import persona_of
 from persona_voice.persona.limits import within_life
 from persona_voice.persona.state import MANNER, Manner, PersonaState
 from persona_voice.persona.store import Store
@@ -109,10 +109,8 @@ def _moment(kept: Store, persona: str, text: str, born_day: int, age: int) -> Mo
     """At birth she is as at the end of the day before: nothing of it is lived yet."""
     from persona_voice.cli.sounding import spoken
 
-    state = state_on(kept, persona, born_day + age if age else born_day - 1)
-    # What was told at birth is told on its day.
-    told = state if age else state_on(kept, persona, born_day)
-    return Moment(age, state, spoken(text, persona_of(told), state.spoken))
+    state = state_of_day(kept, persona, born_day, born_day + age if age else born_day - 1)
+    return Moment(age, state, spoken(text, persona_of(state), state.spoken))
 
 
 def _heard(moments: Sequence[Moment], out: Path | None) -> str | None:

@@ -5,9 +5,12 @@ import contextlib
 import datetime as dt
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from persona_voice.errors import PersonaFileError, SettingError
 from persona_voice.persona.ledger import day_of
+from persona_voice.persona.life import state_on
+from persona_voice.persona.state import PersonaState
 from persona_voice.persona.store import Ledger, Store
 
 # How each value of a voice and of a manner is said to people.
@@ -68,6 +71,15 @@ def day_named(text: str, born_day: int, today: int) -> int:
         )
         raise SettingError(message, code="bad_date")
     return day
+
+
+def state_of_day(kept: Store, persona: str, born_day: int, day: int) -> PersonaState:
+    """As `state_on`; before her first day she has lived nothing, and is who was born on it."""
+    state = state_on(kept, persona, day)
+    if day >= born_day:
+        return state
+    born = state_on(kept, persona, born_day)
+    return replace(born, day=day, manner=state.manner, spoken=state.spoken, opinions=())
 
 
 def ledger_of(kept: Store, name: str) -> Ledger:

@@ -163,6 +163,7 @@ def test_growth_is_adopted_shown_compared_and_taken_back(
     assert shown["similarity_to_birth"] == pytest.approx(grown["similarity"])
     assert "similarity  to birth, as she speaks: 0." in printed(capsys, "show", "iris")
     apart = facts(capsys, "diff", "iris@birth", "iris")["values"]
+    assert all(r["difference"] == 0 and r["one"] == VOICE[r["value"]] for r in apart[:4])
     register = next(r for r in apart if (r["of"], r["value"]) == ("spoken", "register_semitones"))
     assert register["difference"] == pytest.approx(grown["spoken"]["register_semitones"])
     assert register["noticeable"] == pytest.approx(register["difference"] / 1.95)
