@@ -140,3 +140,18 @@ def test_grow(second: Path) -> None:
         assert [of.kind for of in kept.events("samantha")].count(
             persona_voice.Kind.CONVERSATION
         ) == 2
+
+
+def test_the_programs_of_the_readme_run_one_after_the_other(tmp_path: Path) -> None:
+    text = (EXAMPLES.parent / "README.md").read_text()
+    program = "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+    assert program.count("persona_voice.") > 8
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(EXAMPLES.parent)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "iris.db").exists()
