@@ -1,6 +1,7 @@
 """The C face: the same samples as Python's, and mistakes that are told and survived."""
 
 import ctypes
+import json
 import os
 import shutil
 import subprocess
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from persona_voice import build
 from persona_voice.path.offline import convert_array
@@ -181,3 +184,34 @@ def test_the_example_in_c_converts_a_file(folder: Path, tmp_path: Path) -> None:
     )
     assert wrong.returncode == 1
     assert "must be a whole safetensors file" in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        ("transposed", "must hold layers.0.up.weight of shape [480, 384], got [384, 480]"),
+        ("gone", "must hold norm.weight"),
+        ("dilation", "a dilation in frames must lie in 1..=1000, got 922337203685477"),
+        ("cut", "must be a whole safetensors file"),
+    ],
+)
+def test_weights_of_another_network_are_refused(
+    library: ctypes.CDLL, tmp_path: Path, damage: str, said: str
+) -> None:
+    with safe_open(str(WEIGHTS), framework="np") as opened:
+        metadata = opened.metadata()
+        tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    config = json.loads(metadata["config"])
+    if damage == "transposed":
+        name = "layers.0.up.weight"
+        tensors[name] = np.ascontiguousarray(tensors[name].T)
+    elif damage == "gone":
+        del tensors["norm.weight"]
+    elif damage == "dilation":
+        config["dilations"][0] = 2**63
+    file = tmp_path / "w.safetensors"
+    save_file(tensors, str(file), metadata={**metadata, "config": json.dumps(config)})
+    if damage == "cut":
+        file.write_bytes(file.read_bytes()[:-1000])
+    assert not library.pv_network_open(str(file).encode(), b"live")
+    assert said in library.pv_last_error().decode()

@@ -20,8 +20,11 @@ const PIECES_A_SECOND: usize = 100;
 pub struct Batch {
     network: Network,
     sample_rate: u32,
-    slots: usize,
     streams: Vec<Stream>,
+    /// Of each slot, where its stream lies among them; none where nobody has joined.
+    places: Vec<Option<usize>>,
+    /// Slots that nobody has, the next one last.
+    free: Vec<usize>,
     room: Room,
 }
 
@@ -52,8 +55,9 @@ impl Batch {
         check_range("slots", slots as f64, 1.0, Self::MAX_SLOTS as f64)?;
         Ok(Self {
             sample_rate,
-            slots,
             streams: Vec::with_capacity(slots),
+            places: vec![None; slots],
+            free: (0..slots).rev().collect(),
             room: network.room(slots),
             network: network.clone(),
         })
@@ -61,7 +65,7 @@ impl Batch {
 
     /// How many streams there is room for.
     pub fn slots(&self) -> usize {
-        self.slots
+        self.places.len()
     }
 
     /// A stream that goes its own way from now on; which slot it has.
@@ -71,9 +75,10 @@ impl Batch {
     pub fn join(&mut self, path: Path) -> Result<usize, DspError> {
         let (rate, got) = (f64::from(self.sample_rate), f64::from(path.sample_rate()));
         check_range("sample_rate in Hz", got, rate, rate)?;
-        let free = (0..self.slots).find(|slot| self.streams.iter().all(|s| s.slot != *slot));
-        let slot = free.ok_or(DspError::BatchFull { slots: self.slots })?;
+        let slots = self.slots();
+        let slot = self.free.pop().ok_or(DspError::BatchFull { slots })?;
         let memory = self.network.memory();
+        self.places[slot] = Some(self.streams.len());
         self.streams.push(Stream { slot, path, memory });
         Ok(slot)
     }
@@ -83,9 +88,13 @@ impl Batch {
     /// # Errors
     /// `not_joined`; the others stay as they are.
     pub fn leave(&mut self, slot: usize) -> Result<(), DspError> {
-        let place = self.streams.iter().position(|s| s.slot == slot);
-        self.streams
-            .swap_remove(place.ok_or(DspError::NotJoined { slot })?);
+        let place = self.place(slot)?;
+        self.streams.swap_remove(place);
+        self.places[slot] = None;
+        if let Some(moved) = self.streams.get(place) {
+            self.places[moved.slot] = Some(place);
+        }
+        self.free.push(slot);
         Ok(())
     }
 
@@ -94,8 +103,7 @@ impl Batch {
     /// # Errors
     /// `not_joined`.
     pub fn status(&self, slot: usize) -> Result<PathStatus, DspError> {
-        let stream = self.streams.iter().find(|s| s.slot == slot);
-        Ok(stream.ok_or(DspError::NotJoined { slot })?.path.status())
+        Ok(self.streams[self.place(slot)?].path.status())
     }
 
     /// Steers a stream to other targets, over 200 ms from its next hop on.
@@ -123,8 +131,13 @@ impl Batch {
     }
 
     fn path(&mut self, slot: usize) -> Result<&mut Path, DspError> {
-        let stream = self.streams.iter_mut().find(|s| s.slot == slot);
-        Ok(&mut stream.ok_or(DspError::NotJoined { slot })?.path)
+        let place = self.place(slot)?;
+        Ok(&mut self.streams[place].path)
+    }
+
+    fn place(&self, slot: usize) -> Result<usize, DspError> {
+        let place = self.places.get(slot).copied().flatten();
+        place.ok_or(DspError::NotJoined { slot })
     }
 
     /// Blocks `[slots, n]`, row after row, to as many samples.
@@ -132,8 +145,9 @@ impl Batch {
     /// # Errors
     /// `wrong_shape` unless all rows are of one length, `output_too_short`; nothing is consumed.
     pub fn process(&mut self, input: &[f32], output: &mut [f32]) -> Result<(), DspError> {
-        if input.len() % self.slots != 0 {
-            let (expected, got) = (self.slots, input.len());
+        let slots = self.slots();
+        if input.len() % slots != 0 {
+            let (expected, got) = (slots, input.len());
             return Err(DspError::Shape {
                 what: "blocks",
                 expected,
@@ -142,7 +156,7 @@ impl Batch {
         }
         check_room(input.len(), output.len())?;
         output[..input.len()].fill(0.0);
-        let len = input.len() / self.slots;
+        let len = input.len() / slots;
         // At the slowest rates too, no more than a hop inside.
         let piece = self.sample_rate as usize / PIECES_A_SECOND;
         let mut done = 0;

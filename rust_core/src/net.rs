@@ -362,18 +362,40 @@ impl Weights {
 }
 
 impl NetShape {
-    fn check(&self) -> Result<(), DspError> {
-        let least = self.dilations.iter().copied().min().unwrap_or(1);
-        for (what, got) in [
-            ("channels", self.channels),
-            ("hidden", self.hidden),
-            ("input_frames", self.input_frames),
-            ("late in hops", self.late),
-            ("a dilation in frames", least),
-        ] {
-            crate::error::check_range(what, got as f64, 1.0, 65_536.0)?;
+    /// # Errors
+    /// `out_of_range` for what no network has.
+    pub fn check(&self) -> Result<(), DspError> {
+        let check = |what, got: usize, most: usize| {
+            crate::error::check_range(what, got as f64, 1.0, most as f64)
+        };
+        check("channels", self.channels, 4096)?;
+        check("hidden", self.hidden, 16_384)?;
+        check("input_frames", self.input_frames, 64)?;
+        check("late in hops", self.late, 200)?;
+        check("layers", self.dilations.len(), 64)?;
+        let mut dilations = self.dilations.iter();
+        // Ten seconds: what is beyond would only cost memory, which every stream has for itself.
+        dilations.try_for_each(|frames| check("a dilation in frames", *frames, 1000))
+    }
+
+    /// Every tensor of a network of this shape with one head, by name, and its shape.
+    pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
+        let (channels, hidden) = (self.channels, self.hidden);
+        let mut linear = vec![
+            ("enter".to_owned(), channels, self.input_frames * BANDS),
+            ("head".to_owned(), Network::WIDTH_OUT, channels),
+        ];
+        let mut tensors = vec![("norm.weight".to_owned(), vec![channels])];
+        for n in 0..self.dilations.len() {
+            linear.push((format!("layers.{n}.up"), hidden, 2 * channels));
+            linear.push((format!("layers.{n}.down"), channels, hidden));
+            tensors.push((format!("layers.{n}.norm.weight"), vec![channels]));
         }
-        Ok(())
+        for (name, outs, ins) in linear {
+            tensors.push((format!("{name}.weight"), vec![outs, ins]));
+            tensors.push((format!("{name}.bias"), vec![outs]));
+        }
+        tensors
     }
 }
 
