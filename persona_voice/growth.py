@@ -35,8 +35,10 @@ LIKE_HERSELF = 0.7
 class Upgrade:
     """What `upgrade` did."""
 
+    weights: str
+    """As the ledger has them."""
     voice: Voice
-    """In which she speaks with the new weights."""
+    """In which she speaks with them."""
     similarity_unfitted: float
     """To herself before, sentence by sentence, had her voice stayed as it was."""
     similarity: float
@@ -93,8 +95,8 @@ def return_to(store: Store, persona: str, day: int, at_s: float) -> Step:
 def upgrade(store: Store, persona: str, weights: str | Path, at_s: float) -> Upgrade:
     """Other weights speak for her from now on, in the voice that sounds most as she did before.
 
-    `weights` is a file among the package's, or a path. Streams that are open go on as they are:
-    `change_over` takes them along.
+    `weights` is a path, kept as a whole one, or the name of a file among the package's. Streams that are
+    open go on as they are: `change_over` takes them along.
 
     Raises
     ------
@@ -104,7 +106,8 @@ def upgrade(store: Store, persona: str, weights: str | Path, at_s: float) -> Upg
     """
     state = state_on(store, persona, day_of(at_s))
     before = persona_of(state)
-    after = replace(before, weights=str(weights))
+    file = Path(weights)
+    after = replace(before, weights=str(file.resolve() if file.is_file() else file))
     old, new = (load_converter(weights_folder() / of.weights, "live") for of in (before, after))
     found = replace(after, voice=fitted(old, before.voice, new).voice)
     was = _heard(before, state.spoken)
@@ -112,8 +115,8 @@ def upgrade(store: Store, persona: str, weights: str | Path, at_s: float) -> Upg
     if likeness < unfitted:
         found, likeness = after, unfitted
     voice = {name: getattr(found.voice, name) for name in Voice.__slots__}
-    store.append([happened(Kind.UPGRADED, persona, at_s, weights=str(weights), **voice)])
-    return Upgrade(found.voice, unfitted, likeness)
+    store.append([happened(Kind.UPGRADED, persona, at_s, weights=after.weights, **voice)])
+    return Upgrade(found.weights, found.voice, unfitted, likeness)
 
 
 def change_over(stream: VoiceStream, persona: Persona, mode: str = "live") -> None:

@@ -43,9 +43,9 @@ def upgrade_one(kept: Store, options: argparse.Namespace) -> int:
 
     persona = ledger_of(kept, options.name).persona
     done = upgrade(kept, persona, options.weights, time.time())
-    facts = {"persona": persona, "weights": options.weights} | dataclasses.asdict(done)
+    facts = {"persona": persona} | dataclasses.asdict(done)
     voice = said(dataclasses.asdict(done.voice))
-    text = f"{persona} speaks with {options.weights}: {voice}; similarity {done.similarity:.3f}"
+    text = f"{persona} speaks with {done.weights}: {voice}; similarity {done.similarity:.3f}"
     tell(options, facts, f"{text} to herself before")
     return 0
 

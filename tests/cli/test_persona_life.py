@@ -1,6 +1,7 @@
 """``persona-voice persona``: a life from a design to a farewell, as users have it."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -181,8 +182,9 @@ def test_growth_is_adopted_shown_compared_and_taken_back(
 
 def test_she_is_upgraded(capsys: pytest.CaptureFixture[str], iris: Path) -> None:
     old = Path(__file__).parents[1] / "data" / "converter_of_3270fbb.safetensors"
-    done = facts(capsys, "upgrade", "iris", old)
+    done = facts(capsys, "upgrade", "iris", os.path.relpath(old))
     assert done["similarity"] > 0.9
+    assert done["weights"] == str(old)
     assert facts(capsys, "show", "iris")["weights"] == str(old)
     assert f"to the weights {old}" in printed(capsys, "history", "iris")
     assert cli.main(["persona", "upgrade", "iris", "none.safetensors"]) == cli.MODEL
