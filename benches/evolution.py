@@ -22,7 +22,8 @@ from benches.judges import Speaker
 from benches.mood import spoken_in
 from benches.report import Result
 from benches.sources import STREAM_RATE, Engines, recordings
-from benches.streaming import StreamSettings
+from benches.streaming import PERSONA, StreamSettings
+from persona_voice import growth
 from persona_voice.persona.entrain import Leaning, Turn, entrain
 from persona_voice.persona.event import VALUES, Event, Kind
 from persona_voice.persona.evolve import born, course, fold
@@ -229,17 +230,24 @@ def apart_by_day(life: Life, without: Life) -> Floats:
 
 
 def similarity_to_birth(life: Life) -> dict[str, Result]:
-    """By age in years: how like at birth she sounds, sentence by sentence (Resemblyzer)."""
+    """By age in years: how like at birth she sounds, sentence by sentence, by Resemblyzer and by the
+    verifier that growth is judged by."""
     settings, speaker = StreamSettings("live", STREAM_RATE), Speaker()
     every = list(recordings(Engines(Path(), Path())))
     every = every[:: len(every) // PROBES][:PROBES]
     sounds = [of.samples[: PROBE_S * STREAM_RATE] for of in every]
     born_as = [speaker.embed(spoken_in(settings, sound)) for sound in sounds]
     found: dict[str, Result] = {}
+    herself = born(PERSONA, 1, 0.0)
     for day in np.linspace(0, len(life.manners) - 1, AGES).round().astype(int):
         grown = [speaker.embed(spoken_in(settings, of, manner=life.manners[day])) for of in sounds]
         each = [float(a @ b) for a, b in zip(born_as, grown, strict=True)]
-        found[f"{day / 365.25:.1f}"] = {"mean": float(np.mean(each)), "worst": min(each)}
+        verified = growth.similarity_to_birth(herself, life.manners[day])
+        found[f"{day / 365.25:.1f}"] = {
+            "mean": float(np.mean(each)),
+            "worst": min(each),
+            "worst_by_our_verifier": verified,
+        }
     return found
 
 
@@ -393,7 +401,10 @@ def show(result: Result) -> None:
             f"{by[0]:8.1%} {by[1]:8.1%} {by[2]:.3%}"
         )
     for age, of in result["similarity_to_birth"].items():
-        print(f"similarity to birth at {age} years: {of['mean']:.3f}, worst {of['worst']:.3f}")
+        print(
+            f"similarity to birth at {age} years: {of['mean']:.3f}, worst {of['worst']:.3f}; "
+            f"our verifier, worst {of['worst_by_our_verifier']:.3f}"
+        )
     for turn, covered in result["entrainment"]["covered_after_turn"].items():
         if int(turn) not in TURNS_SHOWN:
             continue
