@@ -155,6 +155,15 @@ def test_any_other_block_is_refused_and_nothing_is_lost(
     np.testing.assert_array_equal(stream.process(noise(500)), undisturbed.process(noise(500)))
 
 
+def test_frames_column_after_column_are_refused_and_not_read_scrambled() -> None:
+    frames = np.tile(np.array([200.0, 0.9, 1.0, -20.0], np.float32), (5, 1))
+    prosody = _core.Prosody(register_hz=200.0, range=1.0)
+    with pytest.raises(SettingError) as caught:
+        prosody.process(np.asfortranarray(frames))
+    assert caught.value.code == "wrong_array"
+    assert len(prosody.process(frames)) == len(frames)
+
+
 def test_the_input_is_left_as_it_was() -> None:
     x = noise(1000)
     before = x.copy()

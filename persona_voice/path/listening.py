@@ -1,7 +1,5 @@
 """How a listener speaks, from their audio alone: four numbers a turn, and nothing else is kept."""
 
-from dataclasses import dataclass, field
-
 import numpy as np
 import numpy.typing as npt
 
@@ -21,22 +19,11 @@ SURE, FEWEST_F0 = 0.7, 50
 ENOUGH_S = 2.0
 # Spread of F0 as the 20th to the 80th percentile, in octaves, and syllables a second, of her at birth:
 # medians over her six reference recordings, measured by `Listener` itself (tests/path/test_listening.py).
-SPREAD_AT_BIRTH, SYLLABLES_AT_BIRTH = 0.355, 3.07
+SPREAD_AT_BIRTH, SYLLABLES_AT_BIRTH = 0.356, 3.32
 # Syllable nuclei (de Jong & Wempe 2009): peaks of the intensity, 2 dB above what lies on either side,
 # voiced, and no more than 25 dB below the loudest; intensity over 60 ms.
 DIP_DB, BELOW_LOUDEST_DB, SMOOTH_HOPS = 2.0, 25.0, 6
 PERCENTILES = (20, 80)
-
-
-@dataclass
-class _Heard:
-    """Of each hop of the turn: F0 in octaves over 1 Hz (nan unvoiced), strength of voicing, level in dB,
-    speech or not."""
-
-    octaves: list[Floats] = field(default_factory=list)
-    sure: list[Floats] = field(default_factory=list)
-    level_db: list[Floats] = field(default_factory=list)
-    speech: list[npt.NDArray[np.bool_]] = field(default_factory=list)
 
 
 class Listener:
@@ -58,7 +45,7 @@ class Listener:
         self._resampler = _core.Resampler(sample_rate, _core.RATE)
         self._f0, self._vad = _core.F0Tracker(), _core.Vad()
         self._loudness = _core.Loudness()
-        self._heard = _Heard()
+        self._forget()
 
     def hear(self, block: Samples) -> None:
         """Float32 mono ``[samples]``, any length. What is not finite counts as silence.
@@ -76,25 +63,25 @@ class Listener:
         inside = self._resampler.process(np.ascontiguousarray(finite))
         f0, vad = self._f0.process(inside), self._vad.process(inside)
         level = self._loudness.process(inside)
-        if sum(map(len, self._heard.speech)) >= LONGEST_S * HOPS_PER_S:
+        if len(f0) == 0 or self._num_hops >= LONGEST_S * HOPS_PER_S:
             return
-        with np.errstate(divide="ignore"):
-            octaves = np.where(f0[:, 2] > 0.5, np.log2(np.maximum(f0[:, 0], 1e-9)), np.nan)
-        self._heard.octaves.append(octaves.astype(np.float64))
-        self._heard.sure.append(f0[:, 1].astype(np.float64))
-        self._heard.level_db.append(level.reshape(-1).astype(np.float64))
-        self._heard.speech.append(vad[:, 1] > 0.5)
+        self._num_hops += len(f0)
+        self._heard.append(np.hstack([f0[:, :3], level, vad[:, 1:]]))
+
+    def _forget(self) -> None:
+        # Of each hop: F0 in Hz, strength of voicing, voiced or not, level in dB, speech or not.
+        self._heard: list[Samples] = []
+        self._num_hops = 0
 
     def end_turn(self) -> Turn | None:
         """How they spoke since the last turn; None where nobody did. All that was heard is forgotten."""
-        heard, self._heard = self._heard, _Heard()
-        if not heard.speech:
-            return None
-        longest = round(LONGEST_S * HOPS_PER_S)
-        octaves, sure, level_db = (
-            np.concatenate(of)[:longest] for of in (heard.octaves, heard.sure, heard.level_db)
-        )
-        speech = np.concatenate(heard.speech)[:longest]
+        heard = np.vstack([np.zeros((0, 5)), *self._heard])[: round(LONGEST_S * HOPS_PER_S)]
+        self._forget()
+        # A frame of F0 tells of an earlier moment than the level that came with it.
+        num_hops = max(len(heard) - self._f0.lookahead // _core.HOP, 0)
+        hz, sure, voiced = heard[len(heard) - num_hops :, :3].T
+        level_db, speech = heard[:num_hops, 3], heard[:num_hops, 4] > 0.5
+        octaves = np.log2(np.where(voiced > 0.5, hz, np.nan))
         seconds = float(speech.sum()) / HOPS_PER_S
         if seconds == 0:
             return None

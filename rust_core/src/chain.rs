@@ -365,7 +365,7 @@ impl Path {
     /// on.
     fn believe(&mut self, could: bool) {
         let envelopes = &mut self.envelopes[..self.count * ENVELOPES];
-        self.status.failed |= !could || envelopes.iter().any(|x| !x.is_finite());
+        self.status.failed |= !could;
         let frames = self.mel.chunks_exact(BANDS);
         for (mel, envelope) in frames.zip(envelopes.chunks_exact_mut(ENVELOPES)) {
             let quiet = mel.iter().all(|band| *band < SILENT_MEL);
@@ -374,6 +374,7 @@ impl Path {
             } else {
                 0
             };
+            self.status.failed |= envelope.iter().any(|x| !x.is_finite());
             if self.status.failed || self.quiet == self.stretch {
                 envelope.fill(SILENT);
             }

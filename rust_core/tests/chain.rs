@@ -282,6 +282,36 @@ fn a_mood_is_heard_passes_and_leaves_nothing() {
 }
 
 #[test]
+fn an_answer_that_is_no_number_silences_from_its_hop_on_wherever_blocks_end() {
+    let broken_from = 57;
+    let spoken = |block: usize| {
+        let (mut path, voice, mut hops) = (path(RATE, 960), harmonics(), 0);
+        let mut out = vec![0.0; voice.len()];
+        for (input, output) in voice.chunks(block).zip(out.chunks_mut(block)) {
+            let convert = |_: &[f32], out: &mut [f32]| {
+                for frame in out.chunks_exact_mut(2 * BANDS) {
+                    frame.fill(if hops < broken_from { -5.0 } else { f32::NAN });
+                    hops += 1;
+                }
+                true
+            };
+            path.process(input, output, convert).unwrap();
+        }
+        assert!(path.status().failed);
+        out
+    };
+    let whole = spoken(24_000);
+    assert_eq!(spoken(HOP), whole);
+    assert_eq!(spoken(700), whole);
+    assert!(whole[(broken_from - 2) * HOP..broken_from * HOP]
+        .iter()
+        .any(|x| x.abs() > 1e-3));
+    assert!(whole[(broken_from + 4) * HOP..]
+        .iter()
+        .all(|x| x.abs() < 1e-4));
+}
+
+#[test]
 fn a_mood_does_not_depend_on_the_cuts() {
     let (mut whole, mut parts) = (path(RATE, 960), path(RATE, 960));
     for path in [&mut whole, &mut parts] {

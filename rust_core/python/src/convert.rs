@@ -40,9 +40,13 @@ pub fn frames(value: &Bound<'_, PyAny>, width: usize) -> PyResult<Vec<f32>> {
     if array.shape()[1] != width {
         return Err(wrong_array(value, &format!("shape [frames, {width}]")));
     }
+    // Column after column is contiguous, too, and would be read scrambled.
     match array.as_slice() {
-        Ok(numbers) => Ok(numbers.to_vec()),
-        Err(_) => Err(wrong_array(value, "two dimensions, contiguous")),
+        Ok(numbers) if array.is_c_contiguous() => Ok(numbers.to_vec()),
+        _ => Err(wrong_array(
+            value,
+            "two dimensions, contiguous row after row",
+        )),
     }
 }
 
