@@ -213,13 +213,21 @@ def test_the_core_is_a_release_build() -> None:
 
 def test_status_and_latency_may_be_read_while_another_thread_processes() -> None:
     stream = identity(24_000)
-    x = np.random.default_rng(8).uniform(-0.1, 0.1, 24_000 * 20).astype(np.float32)
-    worker = threading.Thread(target=stream.process, args=(x,))
+    x = np.random.default_rng(8).uniform(-0.1, 0.1, 24_000).astype(np.float32)
+    begun, read = threading.Event(), threading.Event()
+
+    def work() -> None:
+        while not read.is_set():
+            stream.process(x)
+            begun.set()
+
+    worker = threading.Thread(target=work)
     worker.start()
-    reads = 0
-    while worker.is_alive():
-        assert stream.latency_samples > 0
-        assert stream.status.faults == {}
-        reads += 1
-    worker.join()
-    assert reads > 100
+    begun.wait()
+    try:
+        for _ in range(5_000):
+            assert stream.latency_samples > 0
+            assert stream.status.faults == {}
+    finally:
+        read.set()
+        worker.join()
