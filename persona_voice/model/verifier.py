@@ -14,11 +14,11 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from persona_voice import _core
 from persona_voice.errors import SettingError, WeightsError
+from persona_voice.model.weights import Tensors, check_tensors, read_tensors
 
 Samples = npt.NDArray[np.float32]
 Frames = npt.NDArray[np.float32]
@@ -76,9 +76,7 @@ class Verifier:
         speaker among those that training kept aside, 95 are more similar than this.
     """
 
-    def __init__(
-        self, config: VerifierConfig, tensors: dict[str, npt.NDArray[np.float32]], same: float
-    ) -> None:
+    def __init__(self, config: VerifierConfig, tensors: Tensors, same: float) -> None:
         self.config = config
         self.same_speaker = same
         self._tensors = tensors
@@ -183,26 +181,9 @@ def load_verifier(file: Path = WEIGHTS) -> Verifier:
         ``weights_missing``, ``weights_damaged``, ``weights_format``, ``weights_shape`` or
         ``weights_not_finite``.
     """
-    if not file.is_file():
-        raise WeightsError(f"no weights at {file}", code="weights_missing")
-    try:
-        with safe_open(str(file), framework="np") as opened:
-            metadata = opened.metadata() or {}
-            tensors = {
-                name: np.ascontiguousarray(opened.get_tensor(name), np.float32)
-                for name in opened.keys()  # noqa: SIM118 (no mapping)
-            }
-    except (SafetensorError, OSError, ValueError) as error:
-        raise WeightsError(
-            f"{file} must be a whole safetensors file: {error}", code="weights_damaged"
-        ) from error
-    if metadata.get("format") != FORMAT:
-        found = metadata.get("format", "none")
-        raise WeightsError(
-            f'{file} must have the format "{FORMAT}", found "{found}"', code="weights_format"
-        )
+    metadata, tensors = read_tensors(file, FORMAT)
     config, same = _described(metadata, file)
-    _refuse_others(config.shapes(), tensors, file)
+    check_tensors(config.shapes(), tensors, file)
     return Verifier(config, tensors, same)
 
 
@@ -216,20 +197,3 @@ def _described(metadata: dict[str, Any], file: Path) -> tuple[VerifierConfig, fl
         raise WeightsError(
             f"{file} must describe its network: {error}", code="weights_shape"
         ) from error
-
-
-def _refuse_others(
-    wanted: dict[str, tuple[int, ...]], tensors: dict[str, npt.NDArray[np.float32]], file: Path
-) -> None:
-    """Every tensor must be there, of its shape, finite."""
-    for name in sorted(wanted.keys() | tensors.keys()):
-        got = tensors[name].shape if name in tensors else None
-        if wanted.get(name) != got:
-            raise WeightsError(
-                f"{file} must hold {name} of shape {wanted.get(name)}, got {got}",
-                code="weights_shape",
-            )
-        if not np.isfinite(tensors[name]).all():
-            raise WeightsError(
-                f"{file} must hold finite numbers only; {name} does not", code="weights_not_finite"
-            )

@@ -12,6 +12,8 @@ from safetensors.numpy import save_file
 from persona_voice.errors import WeightsError
 from persona_voice.model.config import NetworkConfig
 
+Tensors = dict[str, npt.NDArray[np.float32]]
+
 FORMAT = "persona-voice converter 2"
 
 
@@ -20,7 +22,7 @@ class Weights:
     """A network's shape, and its tensors as float32 by name."""
 
     config: NetworkConfig
-    tensors: dict[str, npt.NDArray[np.float32]]
+    tensors: Tensors
 
 
 def save_weights(weights: Weights, file: Path, facts: dict[str, str]) -> None:
@@ -39,6 +41,20 @@ def read_weights(file: Path) -> Weights:
         ``weights_missing``, ``weights_damaged``, ``weights_format``, ``weights_shape`` or
         ``weights_not_finite``.
     """
+    metadata, tensors = read_tensors(file, FORMAT)
+    config = _read_config(metadata, file)
+    check_tensors(config.shapes(), tensors, file)
+    return Weights(config, tensors)
+
+
+def read_tensors(file: Path, form: str) -> tuple[dict[str, str], Tensors]:
+    """The metadata of a safetensors file of the format `form`, and its tensors as float32 by name.
+
+    Raises
+    ------
+    WeightsError
+        ``weights_missing``, ``weights_damaged``, ``weights_format``.
+    """
     if not file.is_file():
         raise WeightsError(f"no weights at {file}", code="weights_missing")
     try:
@@ -52,13 +68,23 @@ def read_weights(file: Path) -> Weights:
         raise WeightsError(
             f"{file} must be a whole safetensors file: {error}", code="weights_damaged"
         ) from error
-    if metadata.get("format") != FORMAT:
+    if metadata.get("format") != form:
         found = metadata.get("format", "none")
         raise WeightsError(
-            f'{file} must have the format "{FORMAT}", found "{found}"', code="weights_format"
+            f'{file} must have the format "{form}", found "{found}"', code="weights_format"
         )
-    config = _read_config(metadata, file)
-    wanted, got = config.shapes(), {name: of.shape for name, of in tensors.items()}
+    return metadata, tensors
+
+
+def check_tensors(wanted: dict[str, tuple[int, ...]], tensors: Tensors, file: Path) -> None:
+    """Every tensor must be there, of its shape, finite; and no other.
+
+    Raises
+    ------
+    WeightsError
+        ``weights_shape``, ``weights_not_finite``.
+    """
+    got = {name: of.shape for name, of in tensors.items()}
     for name in sorted(wanted.keys() | got.keys()):
         if wanted.get(name) != got.get(name):
             raise WeightsError(
@@ -69,7 +95,6 @@ def read_weights(file: Path) -> Weights:
             raise WeightsError(
                 f"{file} must hold finite numbers only; {name} does not", code="weights_not_finite"
             )
-    return Weights(config, tensors)
 
 
 def _read_config(metadata: dict[str, str], file: Path) -> NetworkConfig:
