@@ -18,10 +18,15 @@ from benches.report import Result
 from benches.sources import STREAM_RATE, Engines, Samples, recordings
 from benches.streaming import PERSONA, StreamSettings, run
 from persona_voice._core import RATE
-from persona_voice.converter import BANDS, LOG_POWER_OF_NOISE, SILENT, Frames
+from persona_voice.converter import (
+    BANDS,
+    LOG_POWER_OF_NOISE,
+    SILENT,
+    Frames,
+    band_centres_hz,
+)
 from persona_voice.path.stream import VoiceStream
 from persona_voice.persona.persona import load_persona
-from training.synthesis import band_centres_hz
 
 LONGEST_LAG_MS = 400
 # Envelopes are compared at 1 kHz, smoothed over a pitch period and more.

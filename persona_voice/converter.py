@@ -21,6 +21,28 @@ NEWER_SHARE = 0.6
 SILENT = -16.0
 
 
+# Slaney's mel scale, as the core has it: linear up to 1 kHz, 15 mels; then 27 mels for a factor of 6.4.
+PER_LOG = 27 / np.log(6.4)
+
+
+def mel_from_hz(hz: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.where(hz < 1000, hz * 0.015, 15 + PER_LOG * np.log(np.maximum(hz, 1e-9) / 1000))
+
+
+def hz_from_mel(mel: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.where(mel < 15, mel * 200 / 3, 1000 * np.exp((mel - 15) / PER_LOG))
+
+
+# The bands lie between 0 and 12 kHz, and so many mels apart.
+TOP_MELS = float(mel_from_hz(np.array(12_000.0)))
+MELS_A_BAND = TOP_MELS / (BANDS + 1)
+
+
+def band_centres_hz() -> npt.NDArray[np.float64]:
+    """Of the bands of log-mel frames and envelopes, ``[80]``."""
+    return hz_from_mel(np.arange(1, BANDS + 1) * TOP_MELS / (BANDS + 1))
+
+
 class Converter(Protocol):
     """Log-mel frames of a speaker in, envelopes of a voice out; the memory is handed in and out."""
 

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from persona_voice.converter import BANDS, band_centres_hz
 from training.shard import shard
-from training.synthesis import BANDS, RATE, band_centres_hz
+from training.synthesis import RATE
 from training.whole import whole
 
 # The quieter of the two parts is not followed further below the louder than this, in nepers.

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm, pad
 
+from persona_voice.converter import BANDS
 from training.content import WIDTH
 from training.learning import Loss, arguments, device, learn
 from training.noncausal import Layer
-from training.synthesis import BANDS
 
 CHANNELS, HIDDEN, SLOW = 160, 256, 320
 # Principal components of the content that it answers with: three quarters of the variance.

@@ -4,19 +4,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from persona_voice.converter import BANDS, band_centres_hz
+
 HOP = 240
 FFT = 1024
 BINS = FFT // 2 + 1
-BANDS = 80
 RATE = 24_000
-
-
-def band_centres_hz() -> np.ndarray:
-    """Centres of the 80 bands of Slaney's mel scale from 0 to 12 kHz."""
-    per_log = 27 / np.log(6.4)
-    top = 15 + np.log(12) * per_log
-    mel = np.arange(1, BANDS + 1) * top / (BANDS + 1)
-    return np.where(mel < 15, mel * 200 / 3, 1000 * np.exp((mel - 15) / per_log))
 
 
 def band_to_bin() -> Tensor:

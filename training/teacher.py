@@ -17,11 +17,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
 
-from persona_voice.converter import SILENT
+from persona_voice.converter import BANDS, SILENT
 from training.content import WIDTH
 from training.learning import Loss, arguments, device, learn
 from training.noncausal import Layer
-from training.synthesis import BANDS, HOP
+from training.synthesis import HOP
 from training.train import envelope_loss
 from training.whole import whole
 

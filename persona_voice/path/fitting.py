@@ -7,7 +7,15 @@ import numpy as np
 import numpy.typing as npt
 
 from persona_voice import _core
-from persona_voice.converter import BANDS, SILENT, Converter, Frames
+from persona_voice.converter import (
+    BANDS,
+    MELS_A_BAND,
+    SILENT,
+    Converter,
+    Frames,
+    band_centres_hz,
+    mel_from_hz,
+)
 from persona_voice.path.probes import probes
 from persona_voice.persona.voice import DESIGN, Voice
 
@@ -108,22 +116,10 @@ def _apart_db(one: Floats, other: Floats) -> float:
     return float(np.sqrt(np.mean((off - off.mean()) ** 2)))
 
 
-def _mel(hz: Floats) -> Floats:
-    """Slaney's scale, as the core has it."""
-    return np.where(
-        hz < 1000, hz * 0.015, 15 + 27 * np.log(np.maximum(hz, 1e-9) / 1000) / np.log(6.4)
-    )
-
-
-def _hz(mel: Floats) -> Floats:
-    return np.where(mel < 15, mel / 0.015, 1000 * np.exp((mel - 15) * np.log(6.4) / 27))
-
-
 _BAND = np.arange(BANDS, dtype=np.float64)
-_STEP = float(_mel(np.array(12_000.0))) / (BANDS + 1)
-_CENTRES_HZ = _hz(_STEP * (_BAND + 1))
+_CENTRES_HZ = band_centres_hz()
 _OCTAVES = np.log2(_CENTRES_HZ / TILT_ABOUT_HZ)
 
 
 def _from_band(tract_octaves: float) -> Floats:
-    return _mel(_CENTRES_HZ * 2**tract_octaves) / _STEP - 1
+    return mel_from_hz(_CENTRES_HZ * 2**tract_octaves) / MELS_A_BAND - 1

@@ -5,7 +5,8 @@ import scipy.signal
 import torch
 
 from persona_voice import _core
-from training.synthesis import HOP, Synthesis, band_centres_hz, pulses
+from persona_voice.converter import band_centres_hz
+from training.synthesis import HOP, Synthesis, pulses
 
 # The core places a pulse one sample later than the trainer and waits `latency` samples.
 LATER = 1
