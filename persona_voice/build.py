@@ -20,12 +20,10 @@ from persona_voice.path.speaking import Saying, spoken
 from persona_voice.path.stream import VoiceStream
 from persona_voice.persona.mood import mood as mood_named
 from persona_voice.persona.persona import Persona, load_persona
-from persona_voice.persona.state import Manner
+from persona_voice.persona.state import BIRTH, Manner
 from persona_voice.sources.source import open_source
 
 ENGINES = ("auto", "native", "torch")
-# As she was born: what all differences count from.
-BIRTH = Manner()
 
 
 class Spoken(NamedTuple):
@@ -78,11 +76,7 @@ def open_stream(
             f"engine must be one of {', '.join(ENGINES)}, got {engine!r}", code="unknown_engine"
         )
     converter = _torch_converter(file, mode) if engine == "torch" else load_converter(file, mode)
-    stream = VoiceStream(converter, persona, sample_rate)
-    if manner != BIRTH:
-        stream.set_manner(manner)
-        stream.reset()  # from the first hop on, not over 200 ms
-    return stream
+    return VoiceStream(converter, persona, sample_rate, manner)
 
 
 def open_batch(

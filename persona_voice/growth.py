@@ -1,6 +1,6 @@
 """How she grows and is upgraded, and is heard to be herself each time: the store, the path and the judge."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from persona_voice.build import weights_folder
 from persona_voice.errors import PersonaFileError
-from persona_voice.model.native_converter import load_converter
+from persona_voice.model.native_converter import NativeConverter, load_converter
 from persona_voice.model.verifier import Verifier, load_verifier, similarity
 from persona_voice.path.fitting import fitted
 from persona_voice.path.probes import RATE, spoken
@@ -19,7 +19,7 @@ from persona_voice.persona.event import Kind, happened
 from persona_voice.persona.ledger import day_of
 from persona_voice.persona.life import persona_of, state_on
 from persona_voice.persona.persona import Persona, load_persona
-from persona_voice.persona.state import Manner, PersonaState
+from persona_voice.persona.state import BIRTH, Manner, PersonaState
 from persona_voice.persona.store import Store
 from persona_voice.persona.voice import Voice
 
@@ -53,7 +53,7 @@ def similarity_to_birth(state: PersonaState, manner: Manner) -> float:
     PersonaFileError, WeightsError
     """
     base = load_persona(state.base or state.persona)
-    born = _heard(replace(base, voice=state.born_voice), Manner())
+    born = _heard(replace(base, voice=state.born_voice), BIRTH)
     return _least(_heard(persona_of(state), manner), born)
 
 
@@ -108,13 +108,13 @@ def upgrade(store: Store, persona: str, weights: str | Path, at_s: float) -> Upg
     before = persona_of(state)
     file = Path(weights)
     after = replace(before, weights=str(file.resolve() if file.is_file() else file))
-    old, new = (load_converter(weights_folder() / of.weights, "live") for of in (before, after))
+    old, new = _converter(before), _converter(after)
     found = replace(after, voice=fitted(old, before.voice, new).voice)
     was = _heard(before, state.spoken)
     unfitted, likeness = (_least(_heard(of, state.spoken), was) for of in (after, found))
     if likeness < unfitted:
         found, likeness = after, unfitted
-    voice = {name: getattr(found.voice, name) for name in Voice.__slots__}
+    voice = asdict(found.voice)
     store.append([happened(Kind.UPGRADED, persona, at_s, weights=after.weights, **voice)])
     return Upgrade(found.weights, found.voice, unfitted, likeness)
 
@@ -128,17 +128,25 @@ def change_over(stream: VoiceStream, persona: Persona, mode: str = "live") -> No
         ``other_lookahead``, ``changing_over``; as `VoiceStream.change_over`.
     WeightsError
     """
-    stream.change_over(load_converter(weights_folder() / persona.weights, mode), persona)
+    stream.change_over(_converter(persona, mode), persona)
 
 
 def _least(some: Embeddings, others: Embeddings) -> float:
     return min(similarity(one, other) for one, other in zip(some, others, strict=True))
 
 
-@lru_cache(maxsize=32)
+def _converter(persona: Persona, mode: str = "live") -> NativeConverter:
+    return load_converter(weights_folder() / persona.weights, mode)
+
+
 def _heard(persona: Persona, manner: Manner) -> Embeddings:
     """Who is heard in each probe, ``[probes, width]``."""
-    converter = load_converter(weights_folder() / persona.weights, "live")
+    return _heard_through(_converter(persona), persona, manner)
+
+
+@lru_cache(maxsize=32)
+def _heard_through(converter: NativeConverter, persona: Persona, manner: Manner) -> Embeddings:
+    """Of the converter, too, since the file of its weights may hold others the next time."""
     judge = _judge()
     return np.array([judge.embed(sound, RATE) for sound in spoken(converter, persona, manner)])
 

@@ -202,10 +202,7 @@ TEXTS = {
         "{} must describe its network: {}",
         "{} must hold {} of shape {}, got {}",
     ),
-    "wrong_array": (
-        "what is heard must be a float32 array of one dimension",
-        "a block must be a float32 array of one dimension, got {}",
-    ),
+    "wrong_array": ("a block must be a float32 array of one dimension, got {}",),
 }
 CORE_CODES = {
     "batch_full",

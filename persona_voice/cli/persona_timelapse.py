@@ -14,11 +14,10 @@ import numpy as np
 from persona_voice.cli.telling import born_day_of, day_text, ledger_of, said, state_of_day, tell
 from persona_voice.errors import SettingError
 from persona_voice.persona.event import Event, Kind
-from persona_voice.persona.evolve import birth, course
+from persona_voice.persona.evolve import adopted, birth, course
 from persona_voice.persona.ledger import day_of
 from persona_voice.persona.life import persona_of
-from persona_voice.persona.limits import within_life
-from persona_voice.persona.state import MANNER, Manner, PersonaState
+from persona_voice.persona.state import BIRTH, PersonaState
 from persona_voice.persona.store import Store
 
 if TYPE_CHECKING:
@@ -149,16 +148,11 @@ def _draw(events: list[Event], moments: Sequence[Moment], today: int, path: Path
 
     start = birth(events)
     manners, state = course(events, start, today)
-    adopted = [
-        (max(day_of(event.at_s) - start.born_day, 0), _manner(event))
+    spoken_since = [
+        (max(day_of(event.at_s) - start.born_day, 0), adopted(event))
         for event in events
         if event.kind is Kind.ADOPTED and day_of(event.at_s) <= today
     ]
     grown = [(day - start.born_day, manner) for day, manner in manners.items()]
     ages = [of.age for of in moments]
-    draw(Life(state.name or state.persona, grown, [(0, Manner()), *adopted], ages), path)
-
-
-def _manner(event: Event) -> Manner:
-    values = dict(event.values)
-    return within_life(Manner(**{name: float(values[name]) for name in MANNER}))
+    draw(Life(state.name or state.persona, grown, [(0, BIRTH), *spoken_since], ages), path)

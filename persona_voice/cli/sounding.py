@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from persona_voice.audio.files import SoundWriter
-from persona_voice.build import BIRTH, Spoken, say
+from persona_voice.build import Spoken, say
 from persona_voice.errors import DeviceError
 from persona_voice.path.speaking import Samples
 from persona_voice.persona.persona import Persona
-from persona_voice.persona.state import Manner
+from persona_voice.persona.state import BIRTH, Manner
 
 
 def spoken(text: str, persona: Persona, manner: Manner = BIRTH) -> Spoken:

@@ -3,11 +3,10 @@
 import argparse
 import time
 
-from persona_voice.build import BIRTH
 from persona_voice.errors import PersonaFileError, StoreError
 from persona_voice.persona.ledger import day_of
 from persona_voice.persona.persona import Persona, load_persona, persona_names
-from persona_voice.persona.state import Manner
+from persona_voice.persona.state import BIRTH, Manner
 
 
 def add_persona(parser: argparse.ArgumentParser) -> None:

@@ -19,7 +19,7 @@ class Hearing:
     """A converter and its memory of one stream."""
 
     def __init__(self, converter: Converter) -> None:
-        self._converter = converter
+        self.converter = converter
         self._state = converter.start()
 
     @property
@@ -30,7 +30,7 @@ class Hearing:
     def __call__(self, frames: Frames) -> Frames:
         if isinstance(self._state, _core.Network):
             return self._state.process(frames)
-        self._state, envelopes = self._converter.step(self._state, frames)
+        self._state, envelopes = self.converter.step(self._state, frames)
         return envelopes
 
 
@@ -47,16 +47,9 @@ class ChangeOver:
     A new one that fails is given up, and the old one stays.
     """
 
-    def __init__(
-        self,
-        old: Hearing,
-        new: Hearing,
-        converter: Converter,
-        before: Persona,
-        persona: Persona,
-    ) -> None:
+    def __init__(self, old: Hearing, new: Hearing, before: Persona, persona: Persona) -> None:
         self._old, self.new = old, new
-        self.converter, self.before, self.persona = converter, before, persona
+        self.before, self.persona = before, persona
         self.hops = 0
         self.failed = False
 

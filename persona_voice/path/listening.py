@@ -4,13 +4,11 @@ import numpy as np
 import numpy.typing as npt
 
 from persona_voice import _core
-from persona_voice.errors import StreamError
+from persona_voice.path.stream import HOPS_PER_S, Samples, checked_block
 from persona_voice.persona.entrain import Turn
 
-Samples = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
 
-HOPS_PER_S = 100
 # A turn is heard up to so long: what comes after says nothing new, and memory stays bounded.
 LONGEST_S = 120.0
 # Frames this sure of their F0 count, and so many are needed, half a second, for its mean; for its spread
@@ -55,12 +53,8 @@ class Listener:
         StreamError
             ``wrong_array`` for anything but one dimension of float32.
         """
-        if not isinstance(block, np.ndarray) or block.dtype != np.float32 or block.ndim != 1:
-            raise StreamError(
-                "what is heard must be a float32 array of one dimension", code="wrong_array"
-            )
-        finite = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
-        inside = self._resampler.process(np.ascontiguousarray(finite))
+        finite = np.nan_to_num(checked_block(block), nan=0.0, posinf=0.0, neginf=0.0)
+        inside = self._resampler.process(finite)
         f0, vad = self._f0.process(inside), self._vad.process(inside)
         level = self._loudness.process(inside)
         if len(f0) == 0 or self._num_hops >= LONGEST_S * HOPS_PER_S:

@@ -32,9 +32,7 @@ def probes() -> tuple[Samples, ...]:
 
 def spoken(converter: Converter, persona: Persona, manner: Manner) -> list[Samples]:
     """Each probe in her voice, in time with it and as long."""
-    stream = VoiceStream(converter, persona, RATE)
-    stream.set_manner(manner)
-    stream.reset()  # from the first hop on
+    stream = VoiceStream(converter, persona, RATE, manner)
     return [convert_array(stream, probe) for probe in probes()]
 
 

@@ -20,7 +20,7 @@ from persona_voice.errors import SettingError, StreamError
 from persona_voice.path.changing import ChangeOver, Hearing
 from persona_voice.persona.mood import mood as mood_named
 from persona_voice.persona.persona import Persona
-from persona_voice.persona.state import Manner
+from persona_voice.persona.state import BIRTH, Manner
 from persona_voice.persona.voice import Voice
 
 Samples = npt.NDArray[np.float32]
@@ -46,7 +46,29 @@ class StreamStatus:
     faults: dict[str, int] = field(default_factory=dict)
 
 
-def new_path(persona: Persona, lookahead: int, sample_rate: int) -> _core.Path:
+def checked_block(block: Samples) -> Samples:
+    """The block, contiguous.
+
+    Raises
+    ------
+    StreamError
+        ``wrong_array`` for anything but one dimension of float32.
+    """
+    if not isinstance(block, np.ndarray) or block.dtype != np.float32 or block.ndim != 1:
+        got = (
+            f"{block.dtype} of shape {block.shape}"
+            if isinstance(block, np.ndarray)
+            else repr(type(block))
+        )
+        raise StreamError(
+            f"a block must be a float32 array of one dimension, got {got}", code="wrong_array"
+        )
+    return np.ascontiguousarray(block)
+
+
+def new_path(
+    persona: Persona, lookahead: int, sample_rate: int, manner: Manner = BIRTH
+) -> _core.Path:
     """The path of a persona's stream, around a converter of that look-ahead."""
     path = _core.Path(
         sample_rate=sample_rate,
@@ -55,7 +77,7 @@ def new_path(persona: Persona, lookahead: int, sample_rate: int) -> _core.Path:
         range=persona.range,
         seed=NOISE_SEED,
     )
-    path.set_manner(in_numbers(Manner(), persona.voice))
+    path.set_manner(in_numbers(manner, persona.voice))
     path.reset()  # from the first hop on, not 200 ms later
     return path
 
@@ -105,6 +127,8 @@ class VoiceStream:
     persona : Persona
     sample_rate : int
         Of both ends, in Hz, 8,000 to 192,000.
+    manner : Manner
+        How she speaks, under any mood, from the first hop on.
 
     Streaming
     ---------
@@ -115,20 +139,25 @@ class VoiceStream:
     Raises
     ------
     SettingError
-        ``out_of_range`` for the sample rate.
+        ``out_of_range`` for the sample rate and the manner.
     """
 
     _changing: ChangeOver | None
 
-    def __init__(self, converter: Converter, persona: Persona, sample_rate: int) -> None:
+    def __init__(
+        self,
+        converter: Converter,
+        persona: Persona,
+        sample_rate: int,
+        manner: Manner = BIRTH,
+    ) -> None:
         self.sample_rate = sample_rate
         self.persona = persona
-        self._converter = converter
-        self._manner = Manner()
-        self._path = new_path(persona, converter.lookahead, sample_rate)
+        self._manner = manner
+        self._path = new_path(persona, converter.lookahead, sample_rate, manner)
         # Once: a part that is at work on another thread may not be asked.
         self._latency_samples = self._path.latency
-        self._begin()
+        self._begin(converter)
 
     @property
     def latency_samples(self) -> int:
@@ -153,16 +182,7 @@ class VoiceStream:
         StreamError
             ``wrong_array`` for anything but one dimension of float32.
         """
-        if not isinstance(block, np.ndarray) or block.dtype != np.float32 or block.ndim != 1:
-            got = (
-                f"{block.dtype} of shape {block.shape}"
-                if isinstance(block, np.ndarray)
-                else repr(type(block))
-            )
-            raise StreamError(
-                f"a block must be a float32 array of one dimension, got {got}", code="wrong_array"
-            )
-        block = np.ascontiguousarray(block)
+        block = checked_block(block)
         if self._changing is not None:
             return self._process_changing(block)
         return self._processed(block)
@@ -179,9 +199,10 @@ class VoiceStream:
         SettingError
             ``other_lookahead``; ``changing_over`` before the last one is done. Nothing changes.
         """
-        if converter.lookahead != self._converter.lookahead:
+        own = self._hearing.converter.lookahead
+        if converter.lookahead != own:
             message = (
-                f"a stream must go over to a converter that looks ahead {self._converter.lookahead} "
+                f"a stream must go over to a converter that looks ahead {own} "
                 f"samples, as its own does, got {converter.lookahead}: its latency is fixed"
             )
             raise SettingError(message, code="other_lookahead")
@@ -190,8 +211,7 @@ class VoiceStream:
                 "a stream must have gone over to one converter before it goes over to the next"
             )
             raise SettingError(message, code="changing_over")
-        new = Hearing(converter)
-        self._changing = ChangeOver(self._hearing, new, converter, self.persona, persona)
+        self._changing = ChangeOver(self._hearing, Hearing(converter), self.persona, persona)
 
     def _processed(self, block: Samples) -> Samples:
         convert = self._hearing.convert if self._changing is None else self._changing
@@ -222,8 +242,7 @@ class VoiceStream:
             self._arrive(change)
 
     def _arrive(self, change: ChangeOver) -> None:
-        self._converter, self._hearing = change.converter, change.new
-        self._changing = None
+        self._hearing, self._changing = change.new, None
         self._be(change.persona)
 
     def _be(self, persona: Persona) -> None:
@@ -276,10 +295,10 @@ class VoiceStream:
         if self._changing is not None:
             self._arrive(self._changing)
         self._path.reset()
-        self._begin()
+        self._begin(self._hearing.converter)
 
-    def _begin(self) -> None:
+    def _begin(self, converter: Converter) -> None:
         self._newest = self._path.status
-        self._hearing = Hearing(self._converter)
+        self._hearing = Hearing(converter)
         self._changing = None
         self._failed_changes = 0

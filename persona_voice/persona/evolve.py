@@ -141,6 +141,12 @@ def course(
     return manners, replace(state, **_told_by(ledger.last))
 
 
+def adopted(event: Event) -> Manner:
+    """The manner that an event of kind adopted tells of, within her budgets whatever it says."""
+    values = dict(event.values)
+    return within_life(Manner(**{name: float(values[name]) for name in MANNER}))
+
+
 def _told_by(last: dict[Kind, Event]) -> dict[str, Any]:
     """Of a state's fields those that follow from the newest events alone."""
     told: dict[str, Any] = {}
@@ -149,7 +155,7 @@ def _told_by(last: dict[Kind, Event]) -> dict[str, Any]:
         if event.kind is Kind.NAMED:
             told["name"] = values["name"]
         elif event.kind is Kind.ADOPTED:
-            told["spoken"] = within_life(Manner(**{name: float(values[name]) for name in MANNER}))
+            told["spoken"] = adopted(event)
             told["spoken_day"] = int(values["day"])
         elif event.kind in OF_A_VOICE:
             told["voice"] = Voice(**{name: float(values[name]) for name in VOICE})

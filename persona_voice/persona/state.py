@@ -24,6 +24,8 @@ class Manner:
     """Per octave, about 500 Hz."""
 
 
+# As she was born: what all differences count from.
+BIRTH = Manner()
 MANNER = tuple(each.name for each in fields(Manner))
 
 
