@@ -219,14 +219,13 @@ def against_budgets(life: Life) -> dict[str, Result]:
 
 def moved(life: Life, without: Life) -> dict[str, float]:
     """The furthest apart that two lives ever were, in parts of the budget for life."""
-    parts = [[shares(manner) for manner in each.manners] for each in (life, without)]
-    return dict(zip(MANNER, np.abs(np.subtract(*parts)).max(axis=0).tolist(), strict=True))
+    return dict(zip(MANNER, apart(life, without).max(axis=0).tolist(), strict=True))
 
 
-def apart_by_day(life: Life, without: Life) -> Floats:
-    """In parts of the budget for life, the furthest of all values, ``[days]``."""
+def apart(life: Life, without: Life) -> Floats:
+    """Two lives, in parts of the budget for life, ``[days, manner]``."""
     parts = [np.array([shares(manner) for manner in each.manners]) for each in (life, without)]
-    return np.asarray(np.abs(np.subtract(*parts)).max(axis=1))
+    return np.asarray(np.abs(np.subtract(*parts)))
 
 
 def similarity_to_birth(life: Life) -> dict[str, Result]:
@@ -317,8 +316,8 @@ def plot(lives: dict[str, Life], result: Result, file: Path) -> None:
 def plot_influence(lives: dict[str, Life], axis: Any) -> None:
     everybody, honest, flooded = lives.values()
     for label, life in (("a tenth, hostile", everybody), ("a flood by one", flooded)):
-        apart = apart_by_day(life, honest)
-        axis.plot(np.arange(len(apart)) / 365.25, apart, label=label, lw=1)
+        furthest = apart(life, honest).max(axis=1)
+        axis.plot(np.arange(len(furthest)) / 365.25, furthest, label=label, lw=1)
     axis.axhline(TO_BE_REACHED, color="0.4", ls=":", lw=1)
     axis.set_title("moved by them, of a budget for life", fontsize=9)
     axis.legend(fontsize=8)

@@ -197,16 +197,21 @@ def to_int16(samples: np.ndarray) -> np.ndarray:
     return np.round(np.clip(samples, -1, 1) * 32767).astype(np.int16)
 
 
-def main() -> None:
+def arguments(description: str | None, count: int) -> argparse.Namespace:
+    """Of a program that makes so many things with Kokoro, unless told otherwise."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+        description=description, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--models", type=Path, required=True)
     parser.add_argument("--voices", type=Path, required=True)
-    parser.add_argument("--count", type=int, default=1200)
-    parser.add_argument("--shard", type=shard, default="0/1", help="K/N: every N-th utterance")
-    options = parser.parse_args()
+    parser.add_argument("--count", type=int, default=count)
+    parser.add_argument("--shard", type=shard, default="0/1", help="K/N: every N-th of them")
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = arguments(__doc__, count=1200)
     folder = options.cache / "pairs"
     folder.mkdir(parents=True, exist_ok=True)
     kokoro, espeak = Kokoro(options.models, options.voices), Espeak()

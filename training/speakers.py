@@ -8,17 +8,14 @@ Kokoro's packs, many with another pitch and other formants (WORLD), and espeak-n
 the persona or a voice that is held out, and nothing here has been through the converter.
 """
 
-import argparse
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import soundfile
 
 from training import text
-from training.pairs import HELD_OUT_KOKORO, SEED, Espeak, Kokoro, warp
-from training.shard import shard
+from training.pairs import HELD_OUT_KOKORO, SEED, Espeak, Kokoro, arguments, warp
 from training.speech import ESPEAK_ENGLISH, ESPEAK_VARIANTS, cut
 from training.synthesis import RATE
 from training.whole import whole
@@ -67,15 +64,7 @@ def speaker(i: int, kokoro: Kokoro, espeak: Espeak) -> Iterator[np.ndarray]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--models", type=Path, required=True)
-    parser.add_argument("--voices", type=Path, required=True)
-    parser.add_argument("--count", type=int, default=600)
-    parser.add_argument("--shard", type=shard, default="0/1", help="K/N: every N-th speaker")
-    options = parser.parse_args()
+    options = arguments(__doc__, count=600)
     folder = options.cache / "speakers"
     folder.mkdir(parents=True, exist_ok=True)
     kokoro, espeak = Kokoro(options.models, options.voices), Espeak()

@@ -2,7 +2,6 @@
 
 import argparse
 import time
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from persona_voice.cli import (
 )
 from persona_voice.cli.telling import ledger_of, moment, tell
 from persona_voice.errors import SettingError
-from persona_voice.persona.event import Event, Kind
+from persona_voice.persona.event import Kind, happened
 from persona_voice.persona.store import Store
 
 Act = Callable[[Store, argparse.Namespace], int]
@@ -92,7 +91,7 @@ def _forget(kept: Store, options: argparse.Namespace) -> int:
     if not erased and not leaned:
         message = f"{persona} must know the listener who is to be forgotten, got {options.listener}"
         raise SettingError(message, code="unknown_listener")
-    event = Event(uuid.uuid4().hex, persona, now, Kind.FORGOTTEN, options.listener)
+    event = happened(Kind.FORGOTTEN, persona, now, options.listener)
     kept.append([event])
     facts = {"persona": persona, "listener": options.listener, "erased_events": erased}
     more = ", and how she leaned towards them" if leaned else ""

@@ -5,7 +5,6 @@ import math
 import secrets
 import sys
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 from persona_voice.cli.telling import said, tell
 from persona_voice.errors import SettingError
 from persona_voice.persona.design import candidates, described, voice_of_her_own
-from persona_voice.persona.event import Event, Kind
+from persona_voice.persona.event import Event, Kind, happened
 from persona_voice.persona.naming import checked_name, name_of_her_own
 from persona_voice.persona.persona import load_persona, persona_names
 from persona_voice.persona.store import Store
@@ -190,14 +189,11 @@ def _picked(wanted: Wanted, near: list[Voice], number: int) -> Wanted:
 
 
 def _events(wanted: Wanted, now: float) -> list[Event]:
-    kinds: dict[Kind, dict[str, float | str]] = {Kind.BORN: {"seed": float(wanted.seed)}}
+    events = [happened(Kind.BORN, wanted.id, now, seed=float(wanted.seed))]
     if wanted.voice is not None:
-        kinds[Kind.DESIGNED] = asdict(wanted.voice) | {"base": wanted.base}
-    kinds[Kind.NAMED] = {"name": wanted.called}
-    return [
-        Event(uuid.uuid4().hex, wanted.id, now, kind, "", tuple(sorted(values.items())))
-        for kind, values in kinds.items()
-    ]
+        voice = asdict(wanted.voice)
+        events.append(happened(Kind.DESIGNED, wanted.id, now, base=wanted.base, **voice))
+    return [*events, happened(Kind.NAMED, wanted.id, now, name=wanted.called)]
 
 
 def _audition(wanted: Wanted, near: list[Voice], options: argparse.Namespace) -> list[Path]:

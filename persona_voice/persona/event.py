@@ -102,7 +102,7 @@ def check(event: Event) -> None:
         )
         raise PersonaFileError(message, code="bad_event", id=event.id)
     for name, value in event.values:
-        if not _fits(name, value) or _is_of_no_voice(event.kind, name, value):
+        if not _fits(event.kind, name, value):
             message = (
                 f"event {event.id} ({event.kind}): {name} must be {_rule(event.kind, name)}, "
                 f"got {value!r}"
@@ -110,21 +110,14 @@ def check(event: Event) -> None:
             raise PersonaFileError(message, code="bad_event", id=event.id)
 
 
-def _fits(name: str, value: object) -> bool:
+def _fits(kind: Kind, name: str, value: object) -> bool:
     if name in TEXTS:
         return isinstance(value, str)
     if not _is_number(value):
         return False
+    if kind in OF_A_VOICE:
+        return abs(value) <= DESIGN[name]
     return value in (-1, 1) if name == "liked" else name not in WHOLE or value == int(value)
-
-
-def _is_of_no_voice(kind: Kind, name: str, value: float | str) -> bool:
-    return (
-        kind in OF_A_VOICE
-        and name in DESIGN
-        and isinstance(value, int | float)
-        and abs(value) > DESIGN[name]
-    )
 
 
 def _rule(kind: Kind, name: str) -> str:

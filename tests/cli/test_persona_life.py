@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from test_persona import printed, refused
 
 from persona_voice import _core
 from persona_voice.cli import main as cli
@@ -54,16 +55,6 @@ def iris(store: Path) -> Path:
 def facts(capsys: pytest.CaptureFixture[str], *words: object) -> dict:
     assert cli.main(["persona", *map(str, words), "--json"]) == 0
     return json.loads(capsys.readouterr().out)
-
-
-def printed(capsys: pytest.CaptureFixture[str], *words: object) -> str:
-    assert cli.main(["persona", *map(str, words)]) == 0
-    return capsys.readouterr().out
-
-
-def refused(capsys: pytest.CaptureFixture[str], *words: object) -> str:
-    assert cli.main(["persona", *map(str, words)]) == cli.ERROR
-    return capsys.readouterr().err
 
 
 def median_hz(file: Path) -> float:

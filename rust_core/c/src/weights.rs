@@ -48,8 +48,7 @@ pub fn read(file: &Path, mode: &str) -> Result<(Network, usize), String> {
         late: (lookahead / HOP).saturating_sub(1),
     };
     let tensors = SafeTensors::deserialize(&bytes).map_err(whole)?;
-    let mut numbers: HashMap<String, Vec<f32>> = HashMap::new();
-    let mut shapes: HashMap<String, Vec<usize>> = HashMap::new();
+    let mut numbers: HashMap<String, (Vec<usize>, Vec<f32>)> = HashMap::new();
     for (tensor, view) in tensors.iter() {
         if view.dtype() != Dtype::F16 {
             return Err(format!(
@@ -68,23 +67,27 @@ pub fn read(file: &Path, mode: &str) -> Result<(Network, usize), String> {
             Some(part) => format!("head.{part}"),
             None => tensor.to_owned(),
         };
-        shapes.insert(own.clone(), view.shape().to_vec());
-        numbers.insert(own, values);
+        numbers.insert(own, (view.shape().to_vec(), values));
     }
-    check_shapes(&shape, &shapes).map_err(|problem| format!("{name} {problem}"))?;
-    let network = Network::new(shape, |name| numbers.get(name).map(Vec::as_slice));
+    check_shapes(&shape, &numbers).map_err(|problem| format!("{name} {problem}"))?;
+    let network = Network::new(shape, |name| {
+        numbers.get(name).map(|(_, values)| values.as_slice())
+    });
     let network = network.map_err(|error| format!("{name}: {error}"))?;
     Ok((network, lookahead))
 }
 
 /// Every tensor must be there, of its shape: a transposed one has as many numbers.
-fn check_shapes(of: &NetShape, found: &HashMap<String, Vec<usize>>) -> Result<(), String> {
+fn check_shapes(
+    of: &NetShape,
+    found: &HashMap<String, (Vec<usize>, Vec<f32>)>,
+) -> Result<(), String> {
     of.check()
         .map_err(|error| format!("must describe its network: {error}"))?;
     for (tensor, expected) in of.tensors() {
         match found.get(&tensor) {
             None => return Err(format!("must hold {tensor}")),
-            Some(got) if *got != expected => {
+            Some((got, _)) if *got != expected => {
                 return Err(format!(
                     "must hold {tensor} of shape {expected:?}, got {got:?}"
                 ));
