@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use pulp::{Arch, Simd, WithSimd};
+
 use crate::error::DspError;
 use crate::math::curve::exp;
 use crate::math::dot::dot;
@@ -106,7 +108,7 @@ impl Articulation {
     /// # Errors
     /// `wrong_shape`, with nothing changed.
     pub fn process(&mut self, own: &[f32], envelopes: &mut [f32]) -> Result<(), DspError> {
-        if envelopes.len() % WIDTH != 0 {
+        if !envelopes.len().is_multiple_of(WIDTH) {
             let (what, expected, got) = ("envelopes", WIDTH, envelopes.len());
             return Err(DspError::Shape {
                 what,
@@ -122,10 +124,8 @@ impl Articulation {
                 got,
             });
         }
-        let frames = own
-            .chunks_exact(BANDS)
-            .zip(envelopes.chunks_exact_mut(WIDTH));
-        for (own, envelopes) in frames {
+        let frames = own.chunks_exact(BANDS);
+        for (own, envelopes) in frames.zip(envelopes.chunks_exact_mut(WIDTH)) {
             self.apply(own, envelopes);
         }
         Ok(())
@@ -138,6 +138,11 @@ impl Articulation {
 
     /// `own` are the speaker's log amplitudes at the moment of `answer`.
     pub(crate) fn apply(&mut self, own: &[f32], answer: &mut [f32]) {
+        Arch::new().dispatch(Frame(self, own, answer));
+    }
+
+    #[inline(always)]
+    fn frame<S: Simd>(&mut self, simd: S, own: &[f32], answer: &mut [f32]) {
         let (harmonics, noise) = answer.split_at_mut(BANDS);
         let mut whole = [0.0; BANDS];
         for ((whole, a), b) in whole.iter_mut().zip(harmonics.iter()).zip(noise.iter()) {
@@ -147,7 +152,7 @@ impl Articulation {
         if speech == 0.0 {
             return;
         }
-        let differences = differences(own, &whole);
+        let differences = differences(simd, own, &whole);
         self.learn(&differences, speech);
         let remains = self.remains(&differences);
         let believed = self.heard / (self.heard + BELIEVED_HOPS);
@@ -213,8 +218,21 @@ impl Articulation {
     }
 }
 
+/// One frame, compiled for the processor at hand.
+struct Frame<'a>(&'a mut Articulation, &'a [f32], &'a mut [f32]);
+
+impl WithSimd for Frame<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        self.0.frame(simd, self.1, self.2);
+    }
+}
+
 /// Of each tract: the speaker's cepstra less the answer's.
-fn differences(own: &[f32], whole: &[f32; BANDS]) -> [[f32; CEPSTRA]; TRACTS] {
+#[inline(always)]
+fn differences<S: Simd>(simd: S, own: &[f32], whole: &[f32; BANDS]) -> [[f32; CEPSTRA]; TRACTS] {
     let mut heard = [0.0; BANDS];
     for (heard, own) in heard.iter_mut().zip(own) {
         let known = if own.is_nan() { FLOOR } else { *own };
@@ -222,12 +240,12 @@ fn differences(own: &[f32], whole: &[f32; BANDS]) -> [[f32; CEPSTRA]; TRACTS] {
     }
     let mut answered = [0.0; CEPSTRA];
     for (cepstrum, cosines) in answered.iter_mut().zip(&TABLES.cosines) {
-        *cepstrum = dot(cosines, whole);
+        *cepstrum = dot(simd, cosines, whole);
     }
     let mut differences = [[0.0; CEPSTRA]; TRACTS];
     for (of, rows) in differences.iter_mut().zip(&TABLES.tracts) {
         for ((of, row), answered) in of.iter_mut().zip(rows).zip(&answered) {
-            *of = dot(row, &heard) - answered;
+            *of = dot(simd, row, &heard) - answered;
         }
     }
     differences

@@ -146,7 +146,7 @@ impl Batch {
     /// `wrong_shape` unless all rows are of one length, `output_too_short`; nothing is consumed.
     pub fn process(&mut self, input: &[f32], output: &mut [f32]) -> Result<(), DspError> {
         let slots = self.slots();
-        if input.len() % slots != 0 {
+        if !input.len().is_multiple_of(slots) {
             let (expected, got) = (slots, input.len());
             return Err(DspError::Shape {
                 what: "blocks",

@@ -1,6 +1,6 @@
 //! Fundamental frequency and voicing, hop by hop.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use pulp::{Arch, Simd, WithSimd};
 use realfft::num_complex::Complex;
@@ -46,7 +46,10 @@ const DECISION_HOPS: usize = 1;
 /// Inner samples from the middle of the span to the newest one.
 const CENTRE: usize = (LOOKAHEAD - DECISION_HOPS * HOP - TAPS / 2) / DECIMATION;
 const HISTORY: usize = CENTRE + SPAN / 2 + 1;
-const HISTORY_ROOM: usize = HISTORY + HOP / DECIMATION;
+/// Inner samples of a hop.
+const INNER_HOP: usize = HOP / DECIMATION;
+/// The taps, with a zero before them: what registers hold is not left in part.
+const ROW: usize = TAPS + 1;
 
 /// Voiced candidates followed from frame to frame.
 const CANDIDATES: usize = 6;
@@ -96,13 +99,14 @@ const FORGET: f32 = 0.993_1;
 /// 0.67. Prices after Boersma (1993), Accurate short-term analysis of the fundamental frequency.
 #[derive(Clone)]
 pub struct F0Tracker {
-    halver: Halver,
-    /// The newest `held` inner samples, of which the last `HISTORY` are looked at.
-    history: Vec<f32>,
-    held: usize,
+    /// The newest `ROW` samples before the hop at hand, and that hop, of which `in_hop` have come.
+    line: [f32; ROW + HOP],
     in_hop: usize,
-    periodicity: Periodicity,
+    mean: MeanFilter,
+    /// The newest inner samples.
+    history: [f32; HISTORY],
     path: Path,
+    scratch: Vec<Complex<f32>>,
 }
 
 impl Default for F0Tracker {
@@ -114,27 +118,48 @@ impl Default for F0Tracker {
 impl F0Tracker {
     /// There is nothing to set.
     pub fn new() -> Self {
+        let (forward, inverse) = (&TABLES.forward, &TABLES.inverse);
+        let scratch = forward.get_scratch_len().max(inverse.get_scratch_len());
         Self {
-            halver: Halver::new(),
-            history: vec![0.0; HISTORY_ROOM],
-            held: HISTORY,
+            line: [0.0; ROW + HOP],
             in_hop: 0,
-            periodicity: Periodicity::new(),
+            mean: MeanFilter::default(),
+            history: [0.0; HISTORY],
             path: Path::new(),
+            scratch: vec![Complex::default(); scratch],
         }
     }
 
-    fn frame(&mut self, out: &mut [f32]) {
-        self.history.copy_within(self.held - HISTORY..self.held, 0);
-        self.held = HISTORY;
+    #[inline(always)]
+    fn frame<S: Simd>(&mut self, simd: S) -> [f32; WIDTH] {
+        self.history.copy_within(INNER_HOP.., 0);
+        let inner = &mut self.history[HISTORY - INNER_HOP..];
+        for (k, y) in inner.iter_mut().enumerate() {
+            let newest = &self.line[DECIMATION * (k + 1)..][..ROW];
+            *y = dot(simd, newest, &TABLES.taps);
+        }
+        self.mean.take_away(inner);
+        self.line.copy_within(HOP.., 0);
         let span = &self.history[HISTORY - 1 - CENTRE - SPAN / 2..][..SPAN];
-        let power = self.periodicity.compare(span);
+        let (periodicity, power) = Periodicity::of(simd, span, &mut self.scratch);
         let mut found = [NOBODY; STATES];
         if power >= SILENCE {
-            self.periodicity.peaks(&mut found);
+            periodicity.peaks(&mut found);
         }
         self.path.follow(found, power);
-        out.copy_from_slice(&self.path.decided());
+        self.path.decided()
+    }
+}
+
+/// One frame, compiled for the processor at hand.
+struct Frame<'a>(&'a mut F0Tracker);
+
+impl WithSimd for Frame<'_> {
+    type Output = [f32; WIDTH];
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> [f32; WIDTH] {
+        self.0.frame(simd)
     }
 }
 
@@ -159,16 +184,26 @@ impl Analyzer for F0Tracker {
         let frames = self.frames(input.len());
         check_room(frames * WIDTH, output.len())?;
         let mut rows = output.chunks_exact_mut(WIDTH);
-        for &x in input {
-            if let Some(inner) = self.halver.take(x) {
-                self.history[self.held] = inner;
-                self.held += 1;
+        let mut rest = input;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(rest.len().min(HOP - self.in_hop));
+            let line = &mut self.line[ROW + self.in_hop..];
+            for (y, x) in line.iter_mut().zip(now) {
+                // Eight times full scale: far too loud for speech, and its squares are still exact
+                // enough.
+                *y = if x.is_finite() {
+                    x.clamp(-8.0, 8.0)
+                } else {
+                    0.0
+                };
             }
-            self.in_hop += 1;
+            self.in_hop += now.len();
+            rest = later;
             if self.in_hop == HOP {
                 self.in_hop = 0;
+                let found = Arch::new().dispatch(Frame(self));
                 if let Some(row) = rows.next() {
-                    self.frame(row);
+                    row.copy_from_slice(&found);
                 }
             }
         }
@@ -176,67 +211,63 @@ impl Analyzer for F0Tracker {
     }
 
     fn reset(&mut self) {
-        self.halver.reset();
-        self.history.fill(0.0);
-        self.held = HISTORY;
+        self.line.fill(0.0);
         self.in_hop = 0;
+        self.mean = MeanFilter::default();
+        self.history.fill(0.0);
         self.path = Path::new();
     }
 }
 
-/// Low-pass, every second sample, and the mean taken away.
-#[derive(Clone)]
-struct Halver {
-    taps: Arc<[f32]>,
-    /// The newest `TAPS` samples, twice over, so that they lie in a row wherever the ring stands.
-    line: [f32; 2 * TAPS],
-    at: usize,
-    odd: bool,
+/// Takes the mean away, and rumble.
+#[derive(Clone, Default)]
+struct MeanFilter {
     low: f32,
     flat: f32,
 }
 
-impl Halver {
+impl MeanFilter {
+    fn take_away(&mut self, samples: &mut [f32]) {
+        for y in samples {
+            let low = *y;
+            let flat = low - self.low + MEAN_POLE * self.flat;
+            self.low = low;
+            // Denormals would slow everything behind them down.
+            self.flat = if flat.abs() < 1e-18 { 0.0 } else { flat };
+            *y = self.flat;
+        }
+    }
+}
+
+struct Tables {
+    taps: [f32; ROW],
+    forward: Arc<dyn RealToComplex<f32>>,
+    inverse: Arc<dyn ComplexToReal<f32>>,
+    window: Vec<f32>,
+    /// The window's correlation with itself, lag by lag.
+    overlap: Vec<f32>,
+}
+
+static TABLES: LazyLock<Tables> = LazyLock::new(Tables::new);
+
+impl Tables {
     fn new() -> Self {
+        let mut planner = RealFftPlanner::<f32>::new();
+        let hann =
+            |i: usize| 0.5 - 0.5 * (std::f32::consts::TAU * (i as f32 + 0.5) / SPAN as f32).cos();
+        let window: Vec<f32> = (0..SPAN).map(hann).collect();
+        let with_itself =
+            |lag: usize| -> f32 { window[lag..].iter().zip(&window).map(|(a, b)| a * b).sum() };
+        let overlap = |lag: usize| (with_itself(lag) / with_itself(0)).max(MIN_OVERLAP);
+        let mut taps = [0.0; ROW];
+        taps[ROW - TAPS..].copy_from_slice(&lowpass());
         Self {
-            taps: lowpass().into(),
-            line: [0.0; 2 * TAPS],
-            at: 0,
-            odd: false,
-            low: 0.0,
-            flat: 0.0,
+            taps,
+            forward: planner.plan_fft_forward(FFT),
+            inverse: planner.plan_fft_inverse(FFT),
+            overlap: (0..LAGS).map(overlap).collect(),
+            window,
         }
-    }
-
-    fn take(&mut self, x: f32) -> Option<f32> {
-        // Eight times full scale: far too loud for speech, and its squares are still exact enough.
-        let x = if x.is_finite() {
-            x.clamp(-8.0, 8.0)
-        } else {
-            0.0
-        };
-        self.line[self.at] = x;
-        self.line[self.at + TAPS] = x;
-        self.at = (self.at + 1) % TAPS;
-        self.odd = !self.odd;
-        if self.odd {
-            return None;
-        }
-        let newest = &self.line[self.at..self.at + TAPS];
-        let low = dot(newest, &self.taps);
-        let flat = low - self.low + MEAN_POLE * self.flat;
-        self.low = low;
-        // Denormals would slow everything behind them down.
-        self.flat = if flat.abs() < 1e-18 { 0.0 } else { flat };
-        Some(self.flat)
-    }
-
-    fn reset(&mut self) {
-        self.line.fill(0.0);
-        self.at = 0;
-        self.odd = false;
-        self.low = 0.0;
-        self.flat = 0.0;
     }
 }
 
@@ -273,84 +304,39 @@ const NOBODY: State = State {
     score: f32::MIN / 4.0,
 };
 
-/// How alike a span is to itself, lag by lag. Remembers nothing from span to span.
-#[derive(Clone)]
+/// How alike a span is to itself, lag by lag.
 struct Periodicity {
-    forward: Arc<dyn RealToComplex<f32>>,
-    inverse: Arc<dyn ComplexToReal<f32>>,
-    window: Arc<[f32]>,
-    /// The window's correlation with itself, lag by lag.
-    overlap: Arc<[f32]>,
-    work: Vec<f32>,
-    spectrum: Vec<Complex<f32>>,
-    scratch: Vec<Complex<f32>>,
-    /// Sum of squares before each sample of the span.
-    energy: Vec<f64>,
     /// Plain normalised cross-correlation.
-    plain: Vec<f32>,
+    plain: [f32; LAGS],
     /// The same mixed with that of the flattened spectrum.
-    likeness: Vec<f32>,
+    likeness: [f32; LAGS],
 }
 
 impl Periodicity {
-    fn new() -> Self {
-        let mut planner = RealFftPlanner::<f32>::new();
-        let forward = planner.plan_fft_forward(FFT);
-        let inverse = planner.plan_fft_inverse(FFT);
-        let hann =
-            |i: usize| 0.5 - 0.5 * (std::f32::consts::TAU * (i as f32 + 0.5) / SPAN as f32).cos();
-        let window: Vec<f32> = (0..SPAN).map(hann).collect();
-        let with_itself =
-            |lag: usize| -> f32 { window[lag..].iter().zip(&window).map(|(a, b)| a * b).sum() };
-        let overlap = |lag: usize| (with_itself(lag) / with_itself(0)).max(MIN_OVERLAP);
-        let scratch = forward.get_scratch_len().max(inverse.get_scratch_len());
-        Self {
-            overlap: (0..LAGS).map(overlap).collect(),
-            work: forward.make_input_vec(),
-            spectrum: forward.make_output_vec(),
-            scratch: vec![Complex::default(); scratch],
-            energy: vec![0.0; SPAN + 1],
-            plain: vec![0.0; LAGS],
-            likeness: vec![0.0; LAGS],
-            window: window.into(),
-            forward,
-            inverse,
-        }
-    }
-
-    /// Compares the span with itself at every lag; returns its mean square.
-    fn compare(&mut self, x: &[f32]) -> f32 {
-        self.flatten(x);
+    /// Compares a span with itself at every lag; also its mean square.
+    #[inline(always)]
+    fn of<S: Simd>(simd: S, x: &[f32], scratch: &mut [Complex<f32>]) -> (Self, f32) {
+        let flat = flattened(x, scratch);
+        // Sum of squares before each sample of the span.
+        let mut energy = [0.0f64; SPAN + 1];
         let mut sum = 0.0;
-        for (before, v) in self.energy.iter_mut().zip(x) {
+        for (before, v) in energy.iter_mut().zip(x) {
             *before = sum;
             sum += f64::from(v * v);
         }
-        self.energy[SPAN] = sum;
-        Arch::new().dispatch(Compare { of: self, x });
-        sum as f32 / SPAN as f32
-    }
-
-    /// Leaves in `work` the correlation of the windowed span with its spectrum flattened: of the
-    /// power of each bin only the root is kept.
-    fn flatten(&mut self, x: &[f32]) {
-        self.work.fill(0.0);
-        for ((y, v), w) in self.work.iter_mut().zip(x).zip(self.window.iter()) {
-            *y = v * w;
+        energy[SPAN] = sum;
+        let within = |from: usize| (energy[from + WINDOW] - energy[from]) as f32;
+        let whole = flat[0] + 1e-12;
+        let (mut plain, mut likeness) = ([0.0; LAGS], [0.0; LAGS]);
+        for lag in MIN_LAG - 1..=MAX_LAG {
+            let first = SPAN / 2 - (WINDOW + lag) / 2;
+            let energy = within(first) + within(first + lag);
+            let (a, b) = (&x[first..][..WINDOW], &x[first + lag..][..WINDOW]);
+            plain[lag] = 2.0 * dot(simd, a, b) / (energy + 1e-12);
+            let flat = flat[lag] / (whole * TABLES.overlap[lag]);
+            likeness[lag] = plain[lag] + FLAT_SHARE * (flat - plain[lag]);
         }
-        // The lengths are fixed by `new`, so the transforms cannot refuse them.
-        let (work, spectrum) = (&mut self.work, &mut self.spectrum);
-        let _ = self
-            .forward
-            .process_with_scratch(work, spectrum, &mut self.scratch);
-        for (bin, value) in spectrum.iter_mut().enumerate() {
-            let counts = BINS.contains(&bin);
-            let root = if counts { value.norm_sqr().sqrt() } else { 0.0 };
-            *value = Complex::new(root, 0.0);
-        }
-        let _ = self
-            .inverse
-            .process_with_scratch(spectrum, work, &mut self.scratch);
+        (Self { plain, likeness }, sum as f32 / SPAN as f32)
     }
 
     /// Fills the front of `found` with the strongest peaks, best first.
@@ -398,30 +384,25 @@ impl Periodicity {
     }
 }
 
-/// Fills `plain` and `likeness`, compiled for the processor at hand.
-struct Compare<'a> {
-    of: &'a mut Periodicity,
-    x: &'a [f32],
-}
-
-impl WithSimd for Compare<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let Self { of, x } = self;
-        let within = |from: usize| (of.energy[from + WINDOW] - of.energy[from]) as f32;
-        let whole = of.work[0] + 1e-12;
-        for lag in MIN_LAG - 1..=MAX_LAG {
-            let first = SPAN / 2 - (WINDOW + lag) / 2;
-            let energy = within(first) + within(first + lag);
-            let (a, b) = (&x[first..][..WINDOW], &x[first + lag..][..WINDOW]);
-            let plain = 2.0 * dot(a, b) / (energy + 1e-12);
-            let flat = of.work[lag] / (whole * of.overlap[lag]);
-            of.plain[lag] = plain;
-            of.likeness[lag] = plain + FLAT_SHARE * (flat - plain);
-        }
+/// The correlation of the windowed span with its spectrum flattened: of the power of each bin only the
+/// root is kept.
+#[inline(always)]
+fn flattened(x: &[f32], scratch: &mut [Complex<f32>]) -> [f32; FFT] {
+    let mut work = [0.0; FFT];
+    for ((y, v), w) in work.iter_mut().zip(x).zip(&TABLES.window) {
+        *y = v * w;
     }
+    let mut spectrum = [Complex::default(); FFT / 2 + 1];
+    // The lengths are those that the transforms were planned for, so they cannot refuse them.
+    let forward = &TABLES.forward;
+    let _ = forward.process_with_scratch(&mut work, &mut spectrum, scratch);
+    let mut roots = [Complex::default(); FFT / 2 + 1];
+    for (root, value) in roots[BINS].iter_mut().zip(&spectrum[BINS]) {
+        root.re = value.norm_sqr().sqrt();
+    }
+    let inverse = &TABLES.inverse;
+    let _ = inverse.process_with_scratch(&mut roots, &mut work, scratch);
+    work
 }
 
 /// Where between its neighbours, and how high, the parabola through a peak at `at` has its top.

@@ -1,11 +1,13 @@
 //! The frames that the converter was trained on: log-mel, 80 bands, every 10 ms.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use pulp::{Arch, Simd, WithSimd};
 use realfft::num_complex::Complex;
 use realfft::{RealFftPlanner, RealToComplex};
 
 use crate::error::{check_room, DspError};
+use crate::math::curve::ln;
 use crate::math::mel::{band_edges_hz, BANDS};
 use crate::stage::{Analyzer, HOP, RATE};
 
@@ -23,6 +25,15 @@ struct Band {
     to: usize,
 }
 
+struct Tables {
+    fft: Arc<dyn RealToComplex<f32>>,
+    window: Vec<f32>,
+    bands: Vec<Band>,
+    weights: Vec<f32>,
+}
+
+static TABLES: LazyLock<Tables> = LazyLock::new(Tables::new);
+
 /// Natural logarithm of the power in 80 mel bands, `[frames, 80]`.
 ///
 /// A full-scale sine gives about 0 in its band, silence `ln(1e-10)`, about -23.
@@ -35,16 +46,9 @@ struct Band {
 /// Mel scale of Slaney (1998), Auditory Toolbox; triangles of unit sum over the power spectrum.
 #[derive(Clone)]
 pub struct LogMel {
-    fft: Arc<dyn RealToComplex<f32>>,
-    window: Arc<[f32]>,
-    bands: Arc<[Band]>,
-    weights: Arc<[f32]>,
-    /// The last `WINDOW` samples as a ring; `position` is the next to write, the oldest.
+    /// The last `WINDOW` samples; those of the hop at hand are written at its end.
     history: [f32; WINDOW],
-    position: usize,
     in_hop: usize,
-    frame: Vec<f32>,
-    spectrum: Vec<Complex<f32>>,
     scratch: Vec<Complex<f32>>,
 }
 
@@ -57,45 +61,63 @@ impl Default for LogMel {
 impl LogMel {
     /// As trained on; there is nothing to set.
     pub fn new() -> Self {
-        let fft = RealFftPlanner::<f32>::new().plan_fft_forward(FFT);
+        Self {
+            history: [0.0; WINDOW],
+            in_hop: 0,
+            scratch: TABLES.fft.make_scratch_vec(),
+        }
+    }
+}
+
+/// One frame, compiled for the processor at hand.
+struct Frame<'a> {
+    history: &'a [f32; WINDOW],
+    scratch: &'a mut [Complex<f32>],
+    out: &'a mut [f32],
+}
+
+impl WithSimd for Frame<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let tables = &*TABLES;
+        let mut frame = [0.0; FFT];
+        for ((y, x), w) in frame.iter_mut().zip(self.history).zip(&tables.window) {
+            *y = if x.is_finite() { x * w } else { 0.0 };
+        }
+        let mut spectrum = [Complex::default(); FFT / 2 + 1];
+        // The lengths are those that the transform was planned for, so it cannot refuse them.
+        let _ = tables
+            .fft
+            .process_with_scratch(&mut frame, &mut spectrum, self.scratch);
+        let mut powers = [0.0; FFT / 2 + 1];
+        for (power, bin) in powers.iter_mut().zip(&spectrum) {
+            *power = bin.norm_sqr();
+        }
+        for (y, band) in self.out.iter_mut().zip(&tables.bands) {
+            let weights = &tables.weights[band.from..band.to];
+            let bins = powers[band.bin..].iter();
+            let power: f32 = weights.iter().zip(bins).map(|(w, power)| w * power).sum();
+            *y = (power + FLOOR).min(f32::MAX);
+        }
+        for y in self.out {
+            *y = ln(*y);
+        }
+    }
+}
+
+impl Tables {
+    fn new() -> Self {
         let hann = |i: usize| 0.5 - 0.5 * (std::f64::consts::TAU * i as f64 / WINDOW as f64).cos();
         // A full-scale sine then has a peak power of 1.
         let gain = 2.0 / (0..WINDOW).map(hann).sum::<f64>();
         let (bands, weights) = triangles();
         Self {
+            fft: RealFftPlanner::<f32>::new().plan_fft_forward(FFT),
             window: (0..WINDOW).map(|i| (hann(i) * gain) as f32).collect(),
-            bands: bands.into(),
-            weights: weights.into(),
-            history: [0.0; WINDOW],
-            position: 0,
-            in_hop: 0,
-            frame: fft.make_input_vec(),
-            spectrum: fft.make_output_vec(),
-            scratch: fft.make_scratch_vec(),
-            fft,
-        }
-    }
-
-    fn analyse(&mut self, out: &mut [f32]) {
-        let (newer, older) = self.history.split_at(self.position);
-        let samples = older.iter().chain(newer);
-        for ((y, x), w) in self.frame.iter_mut().zip(samples).zip(self.window.iter()) {
-            *y = if x.is_finite() { x * w } else { 0.0 };
-        }
-        self.frame[WINDOW..].fill(0.0);
-        // The lengths are fixed by `new`, so the transform cannot refuse them.
-        let _ =
-            self.fft
-                .process_with_scratch(&mut self.frame, &mut self.spectrum, &mut self.scratch);
-        for (y, band) in out.iter_mut().zip(self.bands.iter()) {
-            let weights = &self.weights[band.from..band.to];
-            let bins = &self.spectrum[band.bin..];
-            let power: f32 = weights
-                .iter()
-                .zip(bins)
-                .map(|(w, c)| w * c.norm_sqr())
-                .sum();
-            *y = (power + FLOOR).min(f32::MAX).ln();
+            bands,
+            weights,
         }
     }
 }
@@ -147,23 +169,33 @@ impl Analyzer for LogMel {
     fn process(&mut self, input: &[f32], output: &mut [f32]) -> Result<usize, DspError> {
         let frames = self.frames(input.len());
         check_room(frames * BANDS, output.len())?;
-        let mut written = 0;
-        for &x in input {
-            self.history[self.position] = x;
-            self.position = (self.position + 1) % WINDOW;
-            self.in_hop += 1;
-            if self.in_hop == HOP {
-                self.in_hop = 0;
-                self.analyse(&mut output[written * BANDS..(written + 1) * BANDS]);
-                written += 1;
+        let mut rows = output.chunks_exact_mut(BANDS);
+        let mut rest = input;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(rest.len().min(HOP - self.in_hop));
+            let at = WINDOW - HOP + self.in_hop;
+            self.history[at..at + now.len()].copy_from_slice(now);
+            self.in_hop += now.len();
+            rest = later;
+            if self.in_hop < HOP {
+                break;
             }
+            if let Some(out) = rows.next() {
+                let (history, scratch) = (&self.history, self.scratch.as_mut_slice());
+                Arch::new().dispatch(Frame {
+                    history,
+                    scratch,
+                    out,
+                });
+            }
+            self.history.copy_within(HOP.., 0);
+            self.in_hop = 0;
         }
-        Ok(written)
+        Ok(frames)
     }
 
     fn reset(&mut self) {
         self.history.fill(0.0);
-        self.position = 0;
         self.in_hop = 0;
     }
 }

@@ -47,8 +47,8 @@ pub struct NetShape {
 /// ```
 ///
 /// # Streaming
-/// A frame of 160 for each of 80; it stands for the moment `late` hops before its own. Sums have
-/// one order on every processor and for every block length: the same numbers everywhere.
+/// A frame of 160 for each of 80; it stands for the moment `late` hops before its own. Sums have one
+/// order for every block length, alone or beside others: the same numbers. Processors differ in rounding.
 #[derive(Clone)]
 pub struct Network {
     weights: Arc<Weights>,
@@ -138,7 +138,7 @@ impl Network {
     /// # Errors
     /// `wrong_shape` if `frames` is not whole frames, `output_too_short`; nothing is consumed.
     pub fn process(&mut self, frames: &[f32], output: &mut [f32]) -> Result<usize, DspError> {
-        if frames.len() % BANDS != 0 {
+        if !frames.len().is_multiple_of(BANDS) {
             let (what, expected, got) = ("frames", BANDS, frames.len());
             return Err(DspError::Shape {
                 what,

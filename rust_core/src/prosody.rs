@@ -131,7 +131,7 @@ impl Prosody {
     /// # Errors
     /// `wrong_shape`, `output_too_short`; nothing is consumed.
     pub fn process(&mut self, frames: &[f32], output: &mut [f32]) -> Result<usize, DspError> {
-        if frames.len() % Self::WIDTH != 0 {
+        if !frames.len().is_multiple_of(Self::WIDTH) {
             return Err(DspError::Shape {
                 what: "frames",
                 expected: Self::WIDTH,

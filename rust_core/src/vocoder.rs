@@ -123,7 +123,7 @@ impl Vocoder {
     /// # Errors
     /// `wrong_shape` if `frames` is not whole frames, `output_too_short`; nothing is consumed.
     pub fn process(&mut self, frames: &[f32], output: &mut [f32]) -> Result<usize, DspError> {
-        if frames.len() % Self::WIDTH != 0 {
+        if !frames.len().is_multiple_of(Self::WIDTH) {
             let (expected, got) = (Self::WIDTH, frames.len());
             return Err(DspError::Shape {
                 what: "frames",

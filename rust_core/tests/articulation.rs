@@ -101,7 +101,7 @@ fn what_the_network_lacks_of_a_sound_comes_back_in_part() {
 fn the_speakers_colour_level_and_grain_stay_outside() {
     let answer = sounds(1200, vowel);
     let coloured = |number: usize| {
-        let grain = if number % 2 == 0 { 0.5 } else { -0.5 };
+        let grain = if number.is_multiple_of(2) { 0.5 } else { -0.5 };
         let colour = shape(&[(2, 0.8), (6, -0.5), (30, grain)]);
         let mut frame = vowel(number);
         for (y, more) in frame.iter_mut().zip(colour) {

@@ -1,41 +1,48 @@
-//! Sums of products, in an order that no processor changes.
+//! Sums of products.
 
-/// Running sums of the wide part: four registers of eight, so that none waits for another.
-const WIDE: usize = 32;
-const LANES: usize = 8;
+use pulp::Simd;
 
-/// Sum of products of two stretches of one length. Inlined, so that it takes the registers of whom
-/// it is part of.
+/// Registers that are summed side by side, so that none waits for another.
+const ABREAST: usize = 4;
+
+/// Sum of products of two stretches of one length, for the processor of `simd`. Inlined, so that it
+/// takes the registers of whom it is part of.
 #[inline(always)]
-pub fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let (a_wide, b_wide) = (a.chunks_exact(WIDE), b.chunks_exact(WIDE));
-    let (a_rest, b_rest) = (a_wide.remainder(), b_wide.remainder());
-    let mut wide = [0.0f32; WIDE];
-    for (x, y) in a_wide.zip(b_wide) {
-        for ((sum, x), y) in wide.iter_mut().zip(x).zip(y) {
-            *sum += x * y;
+pub fn dot<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
+    let (a, a_few) = S::as_simd_f32s(a);
+    let (b, b_few) = S::as_simd_f32s(b);
+    let (a_all, b_all) = (a.chunks_exact(ABREAST), b.chunks_exact(ABREAST));
+    let (a_rest, b_rest) = (a_all.remainder(), b_all.remainder());
+    let mut sums = [simd.splat_f32s(0.0); ABREAST];
+    for (a, b) in a_all.zip(b_all) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum = simd.mul_add_e_f32s(*a, *b, *sum);
         }
     }
-    let mut lanes = [0.0f32; LANES];
-    for eight in wide.chunks_exact(LANES) {
-        for (lane, sum) in lanes.iter_mut().zip(eight) {
-            *lane += sum;
-        }
+    for ((sum, a), b) in sums.iter_mut().zip(a_rest).zip(b_rest) {
+        *sum = simd.mul_add_e_f32s(*a, *b, *sum);
     }
-    let (a_lanes, b_lanes) = (a_rest.chunks_exact(LANES), b_rest.chunks_exact(LANES));
-    let (a_few, b_few) = (a_lanes.remainder(), b_lanes.remainder());
-    for (x, y) in a_lanes.zip(b_lanes) {
-        for ((lane, x), y) in lanes.iter_mut().zip(x).zip(y) {
-            *lane += x * y;
-        }
-    }
-    let few: f32 = a_few.iter().zip(b_few).map(|(x, y)| x * y).sum();
-    lanes.iter().sum::<f32>() + few
+    let pairs = simd.add_f32s(sums[0], sums[1]);
+    let others = simd.add_f32s(sums[2], sums[3]);
+    let few: f32 = a_few.iter().zip(b_few).map(|(a, b)| a * b).sum();
+    simd.reduce_sum_f32s(simd.add_f32s(pairs, others)) + few
 }
 
 #[cfg(test)]
 mod tests {
+    use pulp::{Arch, WithSimd};
+
     use super::*;
+
+    struct Dot<'a>(&'a [f32], &'a [f32]);
+
+    impl WithSimd for Dot<'_> {
+        type Output = f32;
+
+        fn with_simd<S: Simd>(self, simd: S) -> f32 {
+            dot(simd, self.0, self.1)
+        }
+    }
 
     #[test]
     fn every_product_counts_once_at_every_length() {
@@ -43,7 +50,8 @@ mod tests {
             let a: Vec<f32> = (0..len).map(|n| (n % 7) as f32 - 3.0).collect();
             let b: Vec<f32> = (0..len).map(|n| (n % 5) as f32 + 1.0).collect();
             let plain: f32 = a.iter().zip(&b).map(|(x, y)| x * y).sum();
-            assert_eq!(dot(&a, &b), plain, "{len}");
+            assert_eq!(dot(pulp::Scalar, &a, &b), plain, "{len}");
+            assert_eq!(Arch::new().dispatch(Dot(&a, &b)), plain, "{len}");
         }
     }
 }

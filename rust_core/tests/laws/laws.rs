@@ -259,7 +259,7 @@ pub fn size<S: Subject>(subject: S) -> Verdict {
     let mut random = Random::new(6);
     let one = positions(&subject);
     let len = one * subject.width_in();
-    let sign = |n: usize| if n / 3 % 2 == 0 { 1.0 } else { -1.0 };
+    let sign = |n: usize| if (n / 3).is_multiple_of(2) { 1.0 } else { -1.0 };
     let mut inputs: Vec<Vec<f32>> = vec![
         vec![0.0; len],
         vec![f32::MAX; len],
