@@ -100,7 +100,7 @@ impl Vocoder {
             between: between_bands().into(),
             fade: (0..BINS).map(fade_at).collect(),
             seed,
-            random: spread(seed),
+            random: seed,
             phase: 0,
             f0_hz: 0.0,
             filters: [zero(), zero()],
@@ -144,7 +144,7 @@ impl Vocoder {
 
     /// Forgets the stream; the seed stays.
     pub fn reset(&mut self) {
-        self.random = spread(self.seed);
+        self.random = self.seed;
         self.phase = 0;
         self.f0_hz = 0.0;
         for filter in &mut self.filters {
@@ -309,20 +309,17 @@ fn fade_at(bin: usize) -> f32 {
     0.5 + 0.5 * (core::f32::consts::PI * part).cos()
 }
 
-/// A seed for xorshift that is never 0 (splitmix64; Steele, Lea & Flood 2014).
-fn spread(seed: u64) -> u64 {
-    let mut z = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+/// Step of the noise's counter: odd, the golden ratio of 2^64.
+const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// Uniform noise of unit power: a counter, mixed (splitmix64; Steele, Lea & Flood 2014). Each number
+/// follows from the seed and its place alone, so that many can be made at once.
+fn uniform(counter: &mut u64) -> f32 {
+    *counter = counter.wrapping_add(GOLDEN);
+    let mut z = *counter;
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    (z ^ (z >> 31)) | 1
-}
-
-/// Uniform noise of unit power (xorshift64*; Vigna 2016).
-fn uniform(state: &mut u64) -> f32 {
-    *state ^= *state >> 12;
-    *state ^= *state << 25;
-    *state ^= *state >> 27;
-    let bits = state.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 40;
+    let bits = (z ^ (z >> 31)) >> 40;
     // 24 bits to -1..1, then to a standard deviation of 1.
     (bits as f32 / 8_388_608.0 - 1.0) * 1.732_050_8
 }
