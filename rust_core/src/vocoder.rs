@@ -1,17 +1,21 @@
 //! Harmonics and noise through two spectral envelopes.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use pulp::{Arch, Simd, WithSimd};
 use realfft::num_complex::Complex;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 
 use crate::error::{check_room, DspError};
-use crate::math::curve::exp_complex;
+use crate::math::curve::{exp, sin_cos};
 use crate::math::mel::{band_edges_hz, BANDS};
 use crate::stage::{HOP, RATE};
 
 const FFT: usize = 1024;
 const BINS: usize = FFT / 2 + 1;
+/// Bins that are turned at a time, and room for all of them in such parts.
+const ABREAST: usize = 16;
+const ROOM: usize = BINS.next_multiple_of(ABREAST);
 /// Envelope values are held within these before use: silence, and louder than speech ever is.
 const LOG_FLOOR: f32 = -16.0;
 const LOG_CEILING: f32 = 4.0;
@@ -58,30 +62,53 @@ struct Between {
 /// ch. 13. Pulses lie between samples by their exact phase in the spectrum.
 #[derive(Clone)]
 pub struct Vocoder {
-    forward: Arc<dyn RealToComplex<f32>>,
-    inverse: Arc<dyn ComplexToReal<f32>>,
-    between: Arc<[Between]>,
-    /// Gain of the harmonics at each bin.
-    fade: Arc<[f32]>,
     seed: u64,
     random: u64,
     /// Fraction of a period, 2^64 to the turn.
     phase: u64,
     f0_hz: f32,
-    /// Filters of the newest frame: harmonics, noise.
-    filters: [Vec<Complex<f32>>; 2],
-    next: Vec<Complex<f32>>,
-    sum: Vec<Complex<f32>>,
-    spectrum: Vec<Complex<f32>>,
-    time: Vec<f32>,
-    noise: [f32; HOP],
+    /// Of the newest frame.
+    harmonics: Box<Filter>,
+    noise: Box<Filter>,
     /// What earlier hops still have to say, the coming hop first.
-    tail: Vec<f32>,
+    tail: Box<[f32; FFT]>,
     /// The last sample into and out of the filter that removes the mean.
     mean_in: f32,
     mean_out: f32,
     scratch: Vec<Complex<f32>>,
 }
+
+/// A complex number for each bin: real parts, imaginary parts.
+#[derive(Clone)]
+struct Filter {
+    re: [f32; ROOM],
+    im: [f32; ROOM],
+}
+
+impl Filter {
+    const NOTHING: Self = Self {
+        re: [0.0; ROOM],
+        im: [0.0; ROOM],
+    };
+}
+
+struct Tables {
+    forward: Arc<dyn RealToComplex<f32>>,
+    inverse: Arc<dyn ComplexToReal<f32>>,
+    between: Vec<Between>,
+    /// Gain of the harmonics at each bin.
+    fade: Vec<f32>,
+}
+
+static TABLES: LazyLock<Tables> = LazyLock::new(|| {
+    let mut planner = RealFftPlanner::<f32>::new();
+    Tables {
+        forward: planner.plan_fft_forward(FFT),
+        inverse: planner.plan_fft_inverse(FFT),
+        between: between_bands(),
+        fade: (0..BINS).map(fade_at).collect(),
+    }
+});
 
 impl Vocoder {
     /// Numbers in a frame.
@@ -92,29 +119,19 @@ impl Vocoder {
 
     /// The same seed gives the same noise.
     pub fn new(seed: u64) -> Self {
-        let mut planner = RealFftPlanner::<f32>::new();
-        let (forward, inverse) = (planner.plan_fft_forward(FFT), planner.plan_fft_inverse(FFT));
-        let zero = || vec![Complex::new(0.0, 0.0); BINS];
+        let (forward, inverse) = (&TABLES.forward, &TABLES.inverse);
         let scratch = forward.get_scratch_len().max(inverse.get_scratch_len());
         Self {
-            between: between_bands().into(),
-            fade: (0..BINS).map(fade_at).collect(),
             seed,
             random: seed,
             phase: 0,
             f0_hz: 0.0,
-            filters: [zero(), zero()],
-            next: zero(),
-            sum: zero(),
-            spectrum: zero(),
-            time: vec![0.0; FFT],
-            noise: [0.0; HOP],
-            tail: vec![0.0; FFT],
+            harmonics: Box::new(Filter::NOTHING),
+            noise: Box::new(Filter::NOTHING),
+            tail: Box::new([0.0; FFT]),
             mean_in: 0.0,
             mean_out: 0.0,
-            scratch: vec![Complex::new(0.0, 0.0); scratch],
-            forward,
-            inverse,
+            scratch: vec![Complex::default(); scratch],
         }
     }
 
@@ -137,7 +154,7 @@ impl Vocoder {
             .chunks_exact(Self::WIDTH)
             .zip(output.chunks_exact_mut(HOP))
         {
-            self.hop(frame, out);
+            Arch::new().dispatch(Hop(self, frame, out));
         }
         Ok(count * HOP)
     }
@@ -147,132 +164,137 @@ impl Vocoder {
         self.random = self.seed;
         self.phase = 0;
         self.f0_hz = 0.0;
-        for filter in &mut self.filters {
-            filter.fill(Complex::new(0.0, 0.0));
-        }
+        *self.harmonics = Filter::NOTHING;
+        *self.noise = Filter::NOTHING;
         self.tail.fill(0.0);
         self.mean_in = 0.0;
         self.mean_out = 0.0;
     }
 
+    #[inline(always)]
     fn hop(&mut self, frame: &[f32], out: &mut [f32]) {
-        self.sum.fill(Complex::new(0.0, 0.0));
+        let mut sum = [Complex::default(); BINS];
         let f0 = if frame[0].is_finite() {
             frame[0].clamp(0.0, MAX_F0_HZ)
         } else {
             0.0
         };
-        self.minimum_phase(&frame[1..1 + BANDS]);
-        for (bin, fade) in self.next.iter_mut().zip(self.fade.iter()) {
-            *bin *= fade;
+        let mut filter = self.minimum_phase(&frame[1..=BANDS]);
+        for (k, fade) in TABLES.fade.iter().enumerate() {
+            filter.re[k] *= fade;
+            filter.im[k] *= fade;
         }
-        self.pulses(f0);
-        core::mem::swap(&mut self.next, &mut self.filters[0]);
-        self.minimum_phase(&frame[1 + BANDS..]);
-        self.noise();
-        core::mem::swap(&mut self.next, &mut self.filters[1]);
+        self.pulses(f0, &filter, &mut sum);
+        *self.harmonics = filter;
+        let filter = self.minimum_phase(&frame[1 + BANDS..]);
+        self.breath(&filter, &mut sum);
+        *self.noise = filter;
         self.f0_hz = f0;
-        self.overlap(out);
+        self.overlap(&mut sum, out);
     }
 
-    /// Leaves the filter of an envelope in `next`.
-    fn minimum_phase(&mut self, bands: &[f32]) {
-        let value = |band: usize| {
-            let v = bands[band];
-            if v.is_finite() {
+    /// The filter of an envelope.
+    #[inline(always)]
+    fn minimum_phase(&mut self, bands: &[f32]) -> Filter {
+        let mut values = [0.0; BANDS];
+        for (value, v) in values.iter_mut().zip(bands) {
+            *value = if v.is_finite() {
                 v.clamp(LOG_FLOOR, LOG_CEILING)
             } else {
                 LOG_FLOOR
-            }
-        };
-        for (bin, at) in self.spectrum.iter_mut().zip(self.between.iter()) {
-            let (low, high) = (value(at.low), value(at.low + 1));
-            *bin = Complex::new(low + (high - low) * at.part, 0.0);
+            };
         }
-        // Lengths are fixed by `new` and end bins are real: the transforms cannot refuse.
-        let _ = self.inverse.process_with_scratch(
-            &mut self.spectrum,
-            &mut self.time,
-            &mut self.scratch,
-        );
+        let mut spectrum = [Complex::default(); BINS];
+        for (bin, at) in spectrum.iter_mut().zip(&TABLES.between) {
+            let (low, high) = (values[at.low], values[at.low + 1]);
+            bin.re = low + (high - low) * at.part;
+        }
+        let mut time = [0.0; FFT];
+        // Lengths are those that were planned for and end bins are real: the transforms cannot refuse.
+        let (inverse, forward) = (&TABLES.inverse, &TABLES.forward);
+        let _ = inverse.process_with_scratch(&mut spectrum, &mut time, &mut self.scratch);
         let scale = 1.0 / FFT as f32;
-        self.time[0] *= scale;
-        self.time[FFT / 2] *= scale;
-        for x in &mut self.time[1..FFT / 2] {
+        time[0] *= scale;
+        time[FFT / 2] *= scale;
+        for x in &mut time[1..FFT / 2] {
             *x *= 2.0 * scale;
         }
-        self.time[FFT / 2 + 1..].fill(0.0);
-        let _ =
-            self.forward
-                .process_with_scratch(&mut self.time, &mut self.next, &mut self.scratch);
-        exp_complex(&mut self.next);
+        time[FFT / 2 + 1..].fill(0.0);
+        let _ = forward.process_with_scratch(&mut time, &mut spectrum, &mut self.scratch);
+        let mut filter = Filter::NOTHING;
+        for (k, bin) in spectrum.iter().enumerate() {
+            let size = exp(bin.re);
+            let (sin, cos) = sin_cos(bin.im);
+            (filter.re[k], filter.im[k]) = (size * cos, size * sin);
+        }
+        filter
     }
 
-    /// Adds the pulses of this hop, which ends at `f0`, through the harmonic filters.
-    fn pulses(&mut self, f0: f32) {
-        let voiced = f0 > 0.0;
+    /// Adds the pulses of this hop, which ends at `f0` and in `new`.
+    #[inline(always)]
+    fn pulses(&mut self, f0: f32, new: &Filter, sum: &mut [Complex<f32>; BINS]) {
         let from = if self.f0_hz > 0.0 { self.f0_hz } else { f0 };
-        let to = if voiced { f0 } else { from };
+        let to = if f0 > 0.0 { f0 } else { from };
         if from <= 0.0 {
             return;
         }
-        for n in 0..HOP {
-            let hz = from + (to - from) * (n as f32 / HOP as f32);
-            let step = (f64::from(hz) / f64::from(RATE) * 2f64.powi(64)) as u64;
+        let hz = |n: usize| from + (to - from) * (n as f32 / HOP as f32);
+        let step = |n: usize| (f64::from(hz(n)) / f64::from(RATE) * 2f64.powi(64)) as u64;
+        let steps: [u64; HOP] = core::array::from_fn(step);
+        let (mut falling, mut rising) = (Filter::NOTHING, Filter::NOTHING);
+        let mut any = false;
+        for (n, step) in steps.into_iter().enumerate() {
             let (phase, wrapped) = self.phase.overflowing_add(step);
             self.phase = phase;
             if wrapped {
                 // The turn lies between this sample and the next.
                 let late = phase as f64 / step as f64;
-                self.pulse(n as f32 + (1.0 - late) as f32, (RATE as f32 / hz).sqrt());
+                let at = n as f32 + (1.0 - late) as f32;
+                let amplitude = (RATE as f32 / hz(n)).sqrt();
+                let rise = (at / HOP as f32).clamp(0.0, 1.0);
+                pulse(
+                    at,
+                    [amplitude * (1.0 - rise), amplitude * rise],
+                    [&mut falling, &mut rising],
+                );
+                any = true;
             }
         }
-    }
-
-    /// One pulse `at` samples into the hop, through the old and the new filter.
-    fn pulse(&mut self, at: f32, amplitude: f32) {
-        let rise = (at / HOP as f32).clamp(0.0, 1.0);
-        let angle = -core::f32::consts::TAU * (at + DELAY as f32) / FFT as f32;
-        let turn = Complex::new(angle.cos(), angle.sin());
-        let mut z = Complex::new(amplitude, 0.0);
-        for ((sum, old), new) in self.sum.iter_mut().zip(&self.filters[0]).zip(&self.next) {
-            *sum += z * (old * (1.0 - rise) + new * rise);
-            z *= turn;
+        if any {
+            add_product(&falling, &self.harmonics, sum);
+            add_product(&rising, new, sum);
         }
     }
 
-    /// Adds the noise of this hop through the noise filters.
-    fn noise(&mut self) {
-        for x in &mut self.noise {
-            *x = uniform(&mut self.random);
-        }
-        for rising in [false, true] {
-            self.time.fill(0.0);
-            for (n, (y, x)) in self.time[DELAY..].iter_mut().zip(&self.noise).enumerate() {
+    /// Adds the noise of this hop, which ends in `new`.
+    #[inline(always)]
+    fn breath(&mut self, new: &Filter, sum: &mut [Complex<f32>; BINS]) {
+        let noise: [f32; HOP] = core::array::from_fn(|_| uniform(&mut self.random));
+        for (rising, filter) in [(false, &*self.noise), (true, new)] {
+            let mut time = [0.0; FFT];
+            for (n, (y, x)) in time[DELAY..].iter_mut().zip(&noise).enumerate() {
                 let rise = n as f32 / HOP as f32;
                 *y = x * if rising { rise } else { 1.0 - rise };
             }
-            let _ = self.forward.process_with_scratch(
-                &mut self.time,
-                &mut self.spectrum,
-                &mut self.scratch,
-            );
-            let filter = if rising { &self.next } else { &self.filters[1] };
-            for ((sum, x), h) in self.sum.iter_mut().zip(&self.spectrum).zip(filter) {
-                *sum += x * h;
+            let mut spectrum = [Complex::default(); BINS];
+            let forward = &TABLES.forward;
+            let _ = forward.process_with_scratch(&mut time, &mut spectrum, &mut self.scratch);
+            for (k, (sum, x)) in sum.iter_mut().zip(&spectrum).enumerate() {
+                *sum += x * Complex::new(filter.re[k], filter.im[k]);
             }
         }
     }
 
     /// Adds this hop's response to what is still to come and hands out the first hop of it.
-    fn overlap(&mut self, out: &mut [f32]) {
-        self.sum[0].im = 0.0;
-        self.sum[BINS - 1].im = 0.0;
-        let _ = self
-            .inverse
-            .process_with_scratch(&mut self.sum, &mut self.time, &mut self.scratch);
+    #[inline(always)]
+    fn overlap(&mut self, sum: &mut [Complex<f32>; BINS], out: &mut [f32]) {
+        sum[0].im = 0.0;
+        sum[BINS - 1].im = 0.0;
+        let mut time = [0.0; FFT];
+        let inverse = &TABLES.inverse;
+        let _ = inverse.process_with_scratch(sum, &mut time, &mut self.scratch);
         let scale = 1.0 / FFT as f32;
-        for (tail, x) in self.tail.iter_mut().zip(&self.time) {
+        for (tail, x) in self.tail.iter_mut().zip(&time) {
             *tail += x * scale;
         }
         for (y, &x) in out.iter_mut().zip(&self.tail[..HOP]) {
@@ -283,6 +305,49 @@ impl Vocoder {
         }
         self.tail.copy_within(HOP.., 0);
         self.tail[FFT - HOP..].fill(0.0);
+    }
+}
+
+/// One hop, compiled for the processor at hand.
+struct Hop<'a>(&'a mut Vocoder, &'a [f32], &'a mut [f32]);
+
+impl WithSimd for Hop<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        self.0.hop(self.1, self.2);
+    }
+}
+
+/// Adds a pulse `at` samples into the hop, in two sizes.
+#[inline(always)]
+fn pulse(at: f32, sizes: [f32; 2], [a, b]: [&mut Filter; 2]) {
+    let angle = -core::f32::consts::TAU * (at + DELAY as f32) / FFT as f32;
+    let (mut re, mut im) = ([0.0f32; ABREAST], [0.0f32; ABREAST]);
+    for (k, (re, im)) in re.iter_mut().zip(&mut im).enumerate() {
+        (*im, *re) = sin_cos(angle * k as f32);
+    }
+    // From bins to those so many further on.
+    let (turn_im, turn_re) = sin_cos(angle * ABREAST as f32);
+    for start in (0..ROOM).step_by(ABREAST) {
+        for k in 0..ABREAST {
+            a.re[start + k] += sizes[0] * re[k];
+            a.im[start + k] += sizes[0] * im[k];
+            b.re[start + k] += sizes[1] * re[k];
+            b.im[start + k] += sizes[1] * im[k];
+            let turned = re[k] * turn_re - im[k] * turn_im;
+            im[k] = re[k] * turn_im + im[k] * turn_re;
+            re[k] = turned;
+        }
+    }
+}
+
+#[inline(always)]
+fn add_product(a: &Filter, b: &Filter, sum: &mut [Complex<f32>; BINS]) {
+    for (k, sum) in sum.iter_mut().enumerate() {
+        sum.re += a.re[k] * b.re[k] - a.im[k] * b.im[k];
+        sum.im += a.re[k] * b.im[k] + a.im[k] * b.re[k];
     }
 }
 
@@ -314,6 +379,7 @@ const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// Uniform noise of unit power: a counter, mixed (splitmix64; Steele, Lea & Flood 2014). Each number
 /// follows from the seed and its place alone, so that many can be made at once.
+#[inline(always)]
 fn uniform(counter: &mut u64) -> f32 {
     *counter = counter.wrapping_add(GOLDEN);
     let mut z = *counter;

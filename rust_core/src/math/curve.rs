@@ -60,7 +60,7 @@ pub fn ln(x: f32) -> f32 {
 
 /// Sine and cosine within 2e-7, for angles up to a few thousand turns.
 #[inline(always)]
-fn sin_cos(x: f32) -> (f32, f32) {
+pub fn sin_cos(x: f32) -> (f32, f32) {
     let whole = x * FRAC_2_PI + WHOLE;
     let n = whole - WHOLE;
     let quarter = whole.to_bits();
