@@ -133,6 +133,28 @@ class Batch:
     def clone(self) -> Batch: ...
     slots: int
 
+class Ends:
+    """Both ends of streams of one sample rate: up to their log-mel frames, and from their sound on.
+
+    What lies between is made elsewhere, a hop of all slots in a step. Out of each slot go 87 numbers:
+    1 if there is a hop (else the rest is 0), 1 if the envelopes are to be silent, F0 in Hz, the
+    manner's level, breath and tilt in dB and tract in octaves, 80 of log-mel. 241 come back: not 0 if
+    the converter failed, 240 samples at 24 kHz.
+    """
+
+    def __init__(self, *, sample_rate: int, slots: int) -> None: ...
+    def join(self, path: Path, /) -> int:
+        """A stream that begins as ``path`` is, which must be new; its slot."""
+    def leave(self, slot: int, /) -> None: ...
+    def process(self, blocks: Frames, make: Callable[[Frames], Frames], /) -> Frames:
+        """Blocks ``[slots, samples]`` to as many; ``make`` gets ``[slots, 87]``, gives ``[slots, 241]``.
+
+        What it raises silences all streams that are there, for good, and they count as failed.
+        """
+    def set_manner(self, slot: int, manner: Manner) -> None: ...
+    def express(self, slot: int, mood: Manner, half_life_hops: float) -> None: ...
+    def status(self, slot: int, /) -> Status: ...
+
 class Resampler:
     """Any rate to any rate, 8 to 192 kHz, by a linear-phase filter; equal rates pass unchanged.
 

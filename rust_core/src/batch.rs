@@ -5,9 +5,10 @@ use crate::error::{check_range, check_room, DspError};
 use crate::manner::Manner;
 use crate::net::{Memory, Network, Room, Turn};
 use crate::prosody::ProsodyTargets;
+use crate::seats::{Seat, Seats};
 
 /// Pieces in which a block is worked on, in a second: a hop each.
-const PIECES_A_SECOND: usize = 100;
+pub(crate) const PIECES_A_SECOND: usize = 100;
 
 /// Streams of one sample rate, stepped together; each sounds as it would alone, to the last bit.
 ///
@@ -20,25 +21,20 @@ const PIECES_A_SECOND: usize = 100;
 pub struct Batch {
     network: Network,
     sample_rate: u32,
-    streams: Vec<Stream>,
-    /// Of each slot, where its stream lies among them; none where nobody has joined.
-    places: Vec<Option<usize>>,
-    /// Slots that nobody has, the next one last.
-    free: Vec<usize>,
+    seats: Seats<Stream>,
     room: Room,
 }
 
 #[derive(Clone)]
 struct Stream {
-    slot: usize,
     path: Path,
     memory: Memory,
 }
 
-impl Turn for Stream {
+impl Turn for Seat<Stream> {
     fn parts(&mut self) -> (&mut Memory, &[f32], &mut [f32]) {
-        let (mel, envelopes) = self.path.exchange();
-        (&mut self.memory, mel, envelopes)
+        let (mel, envelopes) = self.stream.path.exchange();
+        (&mut self.stream.memory, mel, envelopes)
     }
 }
 
@@ -55,9 +51,7 @@ impl Batch {
         check_range("slots", slots as f64, 1.0, Self::MAX_SLOTS as f64)?;
         Ok(Self {
             sample_rate,
-            streams: Vec::with_capacity(slots),
-            places: vec![None; slots],
-            free: (0..slots).rev().collect(),
+            seats: Seats::new(slots),
             room: network.room(slots),
             network: network.clone(),
         })
@@ -65,7 +59,7 @@ impl Batch {
 
     /// How many streams there is room for.
     pub fn slots(&self) -> usize {
-        self.places.len()
+        self.seats.slots()
     }
 
     /// A stream that goes its own way from now on; which slot it has.
@@ -75,12 +69,8 @@ impl Batch {
     pub fn join(&mut self, path: Path) -> Result<usize, DspError> {
         let (rate, got) = (f64::from(self.sample_rate), f64::from(path.sample_rate()));
         check_range("sample_rate in Hz", got, rate, rate)?;
-        let slots = self.slots();
-        let slot = self.free.pop().ok_or(DspError::BatchFull { slots })?;
         let memory = self.network.memory();
-        self.places[slot] = Some(self.streams.len());
-        self.streams.push(Stream { slot, path, memory });
-        Ok(slot)
+        self.seats.join(Stream { path, memory })
     }
 
     /// Ends a stream at once; its slot is free again.
@@ -88,14 +78,7 @@ impl Batch {
     /// # Errors
     /// `not_joined`; the others stay as they are.
     pub fn leave(&mut self, slot: usize) -> Result<(), DspError> {
-        let place = self.place(slot)?;
-        self.streams.swap_remove(place);
-        self.places[slot] = None;
-        if let Some(moved) = self.streams.get(place) {
-            self.places[moved.slot] = Some(place);
-        }
-        self.free.push(slot);
-        Ok(())
+        self.seats.leave(slot)
     }
 
     /// What the newest hop of a stream was like.
@@ -103,7 +86,7 @@ impl Batch {
     /// # Errors
     /// `not_joined`.
     pub fn status(&self, slot: usize) -> Result<PathStatus, DspError> {
-        Ok(self.streams[self.place(slot)?].path.status())
+        Ok(self.seats.stream(slot)?.path.status())
     }
 
     /// Steers a stream to other targets, over 200 ms from its next hop on.
@@ -131,13 +114,7 @@ impl Batch {
     }
 
     fn path(&mut self, slot: usize) -> Result<&mut Path, DspError> {
-        let place = self.place(slot)?;
-        Ok(&mut self.streams[place].path)
-    }
-
-    fn place(&self, slot: usize) -> Result<usize, DspError> {
-        let place = self.places.get(slot).copied().flatten();
-        place.ok_or(DspError::NotJoined { slot })
+        Ok(&mut self.seats.stream_mut(slot)?.path)
     }
 
     /// Blocks `[slots, n]`, row after row, to as many samples.
@@ -145,30 +122,22 @@ impl Batch {
     /// # Errors
     /// `wrong_shape` unless all rows are of one length, `output_too_short`; nothing is consumed.
     pub fn process(&mut self, input: &[f32], output: &mut [f32]) -> Result<(), DspError> {
-        let slots = self.slots();
-        if !input.len().is_multiple_of(slots) {
-            let (expected, got) = (slots, input.len());
-            return Err(DspError::Shape {
-                what: "blocks",
-                expected,
-                got,
-            });
-        }
+        let len = self.seats.row(input)?;
         check_room(input.len(), output.len())?;
         output[..input.len()].fill(0.0);
-        let len = input.len() / slots;
         // At the slowest rates too, no more than a hop inside.
         let piece = self.sample_rate as usize / PIECES_A_SECOND;
         let mut done = 0;
         while done < len {
             let now = piece.min(len - done);
             let of = |slot: usize| slot * len + done..slot * len + done + now;
-            for stream in &mut self.streams {
-                stream.path.hear(&input[of(stream.slot)])?;
+            for seat in &mut self.seats.taken {
+                seat.stream.path.hear(&input[of(seat.slot)])?;
             }
-            self.network.step(&mut self.room, &mut self.streams);
-            for stream in &mut self.streams {
-                stream.path.speak(true, &mut output[of(stream.slot)])?;
+            self.network.step(&mut self.room, &mut self.seats.taken);
+            for seat in &mut self.seats.taken {
+                let stream = &mut seat.stream;
+                stream.path.speak(true, &mut output[of(seat.slot)])?;
             }
             done += now;
         }

@@ -49,6 +49,16 @@ pub struct PathStatus {
     pub failed: bool,
 }
 
+/// What the sound of one hop is made of.
+pub(crate) struct Heard<'a> {
+    pub mel: &'a [f32],
+    /// Shaped, and the manner: of the moment of the envelopes.
+    pub f0_hz: f32,
+    pub manner: Manner,
+    /// Whether there was digital silence then.
+    pub silent: bool,
+}
+
 const NOTHING_YET: PathStatus = PathStatus {
     input_db: Loudness::FLOOR_DB,
     output_db: Loudness::FLOOR_DB,
@@ -316,11 +326,45 @@ impl Path {
 
     /// The second half: from the envelopes, if the converter could, to as many samples as came in.
     pub(crate) fn speak(&mut self, could: bool, output: &mut [f32]) -> Result<(), DspError> {
-        let len = self.inside_len;
         if self.count > 0 {
             self.believe(could);
             self.synthesise()?;
         }
+        self.hand_out(output)
+    }
+
+    /// What the sound of a hop is made of, where that happens elsewhere: after `hear` of a piece that
+    /// completed one, no more.
+    pub(crate) fn hop(&mut self) -> Option<Heard<'_>> {
+        let mel = self.mel[..self.count * BANDS].chunks_exact(BANDS).next()?;
+        self.quiet = quiet_with(self.quiet, self.stretch, mel);
+        Some(Heard {
+            mel,
+            f0_hz: self.shaped[0],
+            manner: self.manners[0],
+            silent: self.quiet == self.stretch,
+        })
+    }
+
+    /// The second half where the sound of that hop, if there was one, was made elsewhere.
+    pub(crate) fn utter(
+        &mut self,
+        failed: bool,
+        sound: &[f32; HOP],
+        output: &mut [f32],
+    ) -> Result<(), DspError> {
+        self.status.failed |= failed;
+        if self.count > 0 {
+            self.waiting[self.waiting_len..][..HOP].copy_from_slice(sound);
+            self.waiting_len += HOP;
+            self.forget_spoken();
+        }
+        self.hand_out(output)
+    }
+
+    /// As many samples as came in, of those that wait.
+    fn hand_out(&mut self, output: &mut [f32]) -> Result<(), DspError> {
+        let len = self.inside_len;
         self.limiter
             .process(&self.waiting[..len], &mut self.limited)?;
         self.waiting.copy_within(len..self.waiting_len, 0);
@@ -368,12 +412,7 @@ impl Path {
         self.status.failed |= !could;
         let frames = self.mel.chunks_exact(BANDS);
         for (mel, envelope) in frames.zip(envelopes.chunks_exact_mut(ENVELOPES)) {
-            let quiet = mel.iter().all(|band| *band < SILENT_MEL);
-            self.quiet = if quiet {
-                (self.quiet + 1).min(self.stretch)
-            } else {
-                0
-            };
+            self.quiet = quiet_with(self.quiet, self.stretch, mel);
             self.status.failed |= envelope.iter().any(|x| !x.is_finite());
             if self.status.failed || self.quiet == self.stretch {
                 envelope.fill(SILENT);
@@ -393,11 +432,26 @@ impl Path {
             frame[1..].copy_from_slice(envelope);
             colour(self.manners[k], &self.tilt_octaves, &mut frame[1..]);
         }
-        self.shaped.copy_within(count..count + self.f0_wait, 0);
-        self.manners.copy_within(count..count + self.f0_wait, 0);
         let room = &mut self.waiting[self.waiting_len..];
         self.waiting_len += self.vocoder.process(frames, room)?;
+        self.forget_spoken();
         Ok(())
+    }
+
+    /// F0 and manners of the hops that have been said.
+    fn forget_spoken(&mut self) {
+        let due = self.count..self.count + self.f0_wait;
+        self.shaped.copy_within(due.clone(), 0);
+        self.manners.copy_within(due, 0);
+    }
+}
+
+/// How many of the newest frames are digital silence, on end, with one more; `most` stands for any more.
+fn quiet_with(before: usize, most: usize, mel: &[f32]) -> usize {
+    if mel.iter().all(|band| *band < SILENT_MEL) {
+        (before + 1).min(most)
+    } else {
+        0
     }
 }
 

@@ -18,10 +18,13 @@ pub mod vocoder;
 
 pub mod batch;
 pub mod chain;
+pub mod ends;
+mod seats;
 
 pub use articulation::Articulation;
 pub use batch::Batch;
 pub use chain::{Chain, Path, PathStatus};
+pub use ends::Ends;
 pub use error::DspError;
 pub use f0::F0Tracker;
 pub use features::LogMel;

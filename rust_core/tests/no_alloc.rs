@@ -138,6 +138,37 @@ fn batch() {
     assert_eq!(calls, 0);
 }
 
+#[test]
+fn ends() {
+    let mut ends = persona_dsp::Ends::new(44_100, 3).unwrap();
+    let targets = persona_dsp::ProsodyTargets {
+        register_hz: 200.0,
+        range: 1.0,
+    };
+    let path = persona_dsp::Path::new(44_100, 720, targets, 1);
+    ends.join(path.unwrap()).unwrap();
+    let input = Random::new(3).noise(3 * 2000 + 1);
+    let mut output = vec![0.0; input.len()];
+    let calls = heap_calls(|| {
+        for (len, could) in [
+            (2000, true),
+            (240, true),
+            (0, true),
+            (7, true),
+            (900, false),
+        ] {
+            let make = |heard: &[f32], made: &mut [f32]| {
+                made[0] = heard[0];
+                could
+            };
+            assert!(ends.process(&input[..3 * len], &mut output, make).is_ok());
+            let refused = ends.process(&input[..3 * len + 1], &mut output, make);
+            assert!(refused.is_err());
+        }
+    });
+    assert_eq!(calls, 0);
+}
+
 /// The mutant: a stage that copies each block behind the caller's back.
 #[derive(Clone)]
 struct Copies(persona_dsp::Fade);

@@ -41,17 +41,7 @@ impl Batch {
         py: Python<'py>,
         blocks: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyArray2<f32>>> {
-        let len = blocks
-            .cast::<PyArray2<f32>>()
-            .map_or(0, |array| array.shape()[1]);
-        let input = frames(blocks, len)?;
-        if input.len() != self.0.slots() * len {
-            let rows = format!("[{}, samples]", self.0.slots());
-            return Err(crate::convert::wrong_array(
-                blocks,
-                &format!("shape {rows}"),
-            ));
-        }
+        let (input, len) = blocks_of(blocks, self.0.slots())?;
         let mut output = vec![0.0; input.len()];
         py.detach(|| self.0.process(&input, &mut output))
             .map_err(|error| setting_error(py, error))?;
@@ -112,7 +102,23 @@ impl Batch {
     }
 }
 
-fn number(
+/// Blocks `[slots, samples]` of so many slots, copied, and how many samples.
+pub fn blocks_of(blocks: &Bound<'_, PyAny>, slots: usize) -> PyResult<(Vec<f32>, usize)> {
+    let len = blocks
+        .cast::<PyArray2<f32>>()
+        .map_or(0, |array| array.shape()[1]);
+    let input = frames(blocks, len)?;
+    if input.len() == slots * len {
+        return Ok((input, len));
+    }
+    let rows = format!("[{slots}, samples]");
+    Err(crate::convert::wrong_array(
+        blocks,
+        &format!("shape {rows}"),
+    ))
+}
+
+pub fn number(
     py: Python<'_>,
     what: &'static str,
     value: i64,

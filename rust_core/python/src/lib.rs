@@ -5,6 +5,7 @@ mod analyzers;
 mod articulation;
 mod batch;
 mod convert;
+mod ends;
 mod net;
 mod path;
 mod prosody;
@@ -37,5 +38,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<vocoder::Vocoder>()?;
     module.add_class::<path::Path>()?;
     module.add_class::<batch::Batch>()?;
+    module.add_class::<ends::Ends>()?;
     Ok(())
 }
