@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
@@ -9,15 +10,16 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from persona_voice import _core
 from persona_voice.audio.files import SoundReader, SoundWriter
 from persona_voice.converter import MODES, Converter
 from persona_voice.errors import SettingError, StreamError, WeightsError
 from persona_voice.model.native_converter import load_converter
-from persona_voice.path.batch import VoiceBatch
+from persona_voice.path.batch import Streams, VoiceBatch
 from persona_voice.path.markup import read_script
 from persona_voice.path.offline import convert_array, converted
 from persona_voice.path.speaking import Saying, spoken
-from persona_voice.path.stream import VoiceStream
+from persona_voice.path.stream import NOISE_SEED, VoiceStream
 from persona_voice.persona.mood import mood as mood_named
 from persona_voice.persona.persona import Persona, load_persona
 from persona_voice.persona.state import BIRTH, Manner
@@ -71,10 +73,7 @@ def open_stream(
     PersonaFileError, WeightsError
     """
     persona, file = _named(persona, mode, weights)
-    if engine not in ENGINES:
-        raise SettingError(
-            f"engine must be one of {', '.join(ENGINES)}, got {engine!r}", code="unknown_engine"
-        )
+    _check_engine(engine)
     converter = _torch_converter(file, mode) if engine == "torch" else load_converter(file, mode)
     return VoiceStream(converter, persona, sample_rate, manner)
 
@@ -86,6 +85,8 @@ def open_batch(
     mode: str = "live",
     *,
     weights: Path | None = None,
+    engine: str = "auto",
+    device: str = "cpu",
 ) -> VoiceBatch:
     """Room for many streams of one persona that are stepped together, by one thread.
 
@@ -95,16 +96,34 @@ def open_batch(
         Streams at once, 1 to 4,096.
     persona, sample_rate, mode, weights
         As of `open_stream`, for all streams.
+    engine : str
+        ``native``, the Rust core, or ``torch``, for GPUs: network and vocoder run there, and only
+        sound comes back. ``auto`` takes native.
+    device : str
+        Of the engine torch, as torch names it: ``cpu``, ``cuda``, ``cuda:1``.
 
     Raises
     ------
     SettingError
-        ``unknown_mode``, ``out_of_range``.
+        ``unknown_mode``, ``unknown_engine``, ``unknown_device``, ``out_of_range``.
     PersonaFileError, WeightsError
     """
     persona, file = _named(persona, mode, weights)
-    converter = load_converter(file, mode)
-    return VoiceBatch(converter.start(), converter.lookahead, persona, sample_rate, slots)
+    _check_engine(engine)
+    if engine == "torch":
+        with _torch():
+            from persona_voice.model import torch_batch, torch_converter
+        slow = torch_converter.load_converter(file, mode)
+        lookahead = slow.lookahead
+        streams: Streams = torch_batch.TorchBatch(slow, sample_rate, slots, NOISE_SEED, device)
+    else:
+        if device != "cpu":
+            message = f"device must be cpu for the engine native, got {device!r}"
+            raise SettingError(message, code="unknown_device")
+        converter = load_converter(file, mode)
+        lookahead = converter.lookahead
+        streams = _core.Batch(converter.start(), sample_rate=sample_rate, slots=slots)
+    return VoiceBatch(streams, lookahead, persona, sample_rate, slots)
 
 
 def _named(persona: Persona | str, mode: str, weights: Path | None) -> tuple[Persona, Path]:
@@ -117,13 +136,27 @@ def _named(persona: Persona | str, mode: str, weights: Path | None) -> tuple[Per
     return persona, weights or weights_folder() / persona.weights
 
 
+def _check_engine(engine: str) -> None:
+    if engine not in ENGINES:
+        raise SettingError(
+            f"engine must be one of {', '.join(ENGINES)}, got {engine!r}", code="unknown_engine"
+        )
+
+
 def _torch_converter(file: Path, mode: str) -> Converter:
-    try:
+    with _torch():
         from persona_voice.model import torch_converter
+    return torch_converter.load_converter(file, mode)
+
+
+@contextmanager
+def _torch() -> Iterator[None]:
+    """Around imports of what needs it."""
+    try:
+        yield
     except ImportError as error:
         message = f"the engine torch needs torch, which does not load here: {error}"
         raise WeightsError(message, code="no_torch") from error
-    return torch_converter.load_converter(file, mode)
 
 
 def convert(

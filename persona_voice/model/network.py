@@ -48,11 +48,10 @@ class Norm(nn.Module):
 
 
 class Layer(nn.Module):
-    """Residual: this frame and the one ``dilation`` frames ago, through one hidden layer."""
+    """Residual: this frame and the one `dilation` frames ago, through one hidden layer."""
 
-    def __init__(self, channels: int, hidden: int, dilation: int) -> None:
+    def __init__(self, channels: int, hidden: int) -> None:
         super().__init__()
-        self.dilation = dilation
         self.norm = Norm(channels)
         self.up = nn.Linear(2 * channels, hidden)
         self.down = nn.Linear(hidden, channels)
@@ -60,9 +59,12 @@ class Layer(nn.Module):
             self.down.weight.mul_(0.3)
 
     def forward(self, x: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
-        """``x`` ``[B, T, C]``, ``past`` ``[B, dilation, C]``: the answer and the new past."""
+        """``x`` ``[B, T, C]``, ``past`` ``[B, dilation, C]``: the answer and the new past.
+
+        Of a single frame, the past may be the one frame `dilation` ago: what comes back is this one.
+        """
         both = torch.cat([past, self.norm(x)], dim=1)
-        earlier, now = both[:, : x.shape[1]], both[:, self.dilation :]
+        earlier, now = both[:, : x.shape[1]], both[:, past.shape[1] :]
         hidden = nn.functional.gelu(self.up(torch.cat([now, earlier], dim=2)), approximate="tanh")
         return x + self.down(hidden), both[:, x.shape[1] :]
 
@@ -77,9 +79,7 @@ class ConverterNetwork(nn.Module):
         super().__init__()
         self.config = config
         self.enter = nn.Linear(config.input_frames * BANDS, config.channels)
-        self.layers = nn.ModuleList(
-            Layer(config.channels, config.hidden, d) for d in config.dilations
-        )
+        self.layers = nn.ModuleList(Layer(config.channels, config.hidden) for _ in config.dilations)
         self.norm = Norm(config.channels)
         self.heads = nn.ModuleDict(
             {mode: nn.Linear(config.channels, 2 * BANDS) for mode in ("live", "studio")}

@@ -1,4 +1,6 @@
-"""Many conversations at once: their streams stepped together by the core."""
+"""Many conversations at once: their streams stepped together, by the core or by torch."""
+
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,16 +21,28 @@ from persona_voice.persona.state import Manner
 Blocks = npt.NDArray[np.float32]
 
 
+class Streams(Protocol):
+    """What steps them: `persona_voice._core.Batch`, or its twin in torch."""
+
+    def join(self, path: _core.Path, /) -> int: ...
+    def leave(self, slot: int, /) -> None: ...
+    def process(self, blocks: Blocks, /) -> Blocks: ...
+    def set_manner(self, slot: int, manner: "_core.Manner") -> None: ...
+    def express(self, slot: int, mood: "_core.Manner", half_life_hops: float) -> None: ...
+    def status(self, slot: int, /) -> "_core.Status": ...
+
+
 class VoiceBatch:
     """Streams of one persona that come and go, on one thread. Each sounds as it would alone, to the
-    last bit; together they read the network's weights once, which costs less.
+    last bit in the core and within 1e-4 in torch; together they read the network's weights once,
+    which costs less.
 
     Parameters
     ----------
-    network : Network
-        Whose weights all streams use.
+    streams : Streams
+        With room for `slots` of them.
     lookahead : int
-        Of that network, in samples at 24 kHz.
+        Of their network, in samples at 24 kHz.
     persona : Persona
     sample_rate : int
         Of all streams, in Hz, 8,000 to 192,000.
@@ -48,7 +62,7 @@ class VoiceBatch:
 
     def __init__(
         self,
-        network: _core.Network,
+        streams: Streams,
         lookahead: int,
         persona: Persona,
         sample_rate: int,
@@ -58,7 +72,7 @@ class VoiceBatch:
         self.slots = slots
         self.persona = persona
         self._new = new_path(persona, lookahead, sample_rate)
-        self._batch = _core.Batch(network, sample_rate=sample_rate, slots=slots)
+        self._streams = streams
 
     @property
     def latency_samples(self) -> int:
@@ -73,7 +87,7 @@ class VoiceBatch:
         SettingError
             ``batch_full``.
         """
-        return self._batch.join(self._new)
+        return self._streams.join(self._new)
 
     def leave(self, slot: int) -> None:
         """Ends a stream at once: what it has not said yet is not said.
@@ -83,7 +97,7 @@ class VoiceBatch:
         SettingError
             ``not_joined``.
         """
-        self._batch.leave(slot)
+        self._streams.leave(slot)
 
     def process(self, blocks: Blocks) -> Blocks:
         """Converts a block of every stream, float32 ``[slots, samples]``; as many come back.
@@ -95,7 +109,7 @@ class VoiceBatch:
         SettingError
             ``wrong_array``, with nothing consumed.
         """
-        return self._batch.process(blocks)
+        return self._streams.process(blocks)
 
     def express(
         self,
@@ -112,7 +126,7 @@ class VoiceBatch:
             ``not_joined``, ``unknown_mood``, ``out_of_range``; the mood before stays.
         """
         manner = in_numbers(manner_of(mood, strength))
-        self._batch.express(slot, manner, half_life_hops(half_life_s))
+        self._streams.express(slot, manner, half_life_hops(half_life_s))
 
     def set_manner(self, slot: int, manner: Manner) -> None:
         """How one stream's voice speaks from now on, under any mood.
@@ -122,7 +136,7 @@ class VoiceBatch:
         SettingError
             ``not_joined``, ``out_of_range``; the manner before stays.
         """
-        self._batch.set_manner(slot, in_numbers(manner, self.persona.voice))
+        self._streams.set_manner(slot, in_numbers(manner, self.persona.voice))
 
     def status(self, slot: int) -> StreamStatus:
         """What the newest hop of a stream was like, and what has gone wrong so far.
@@ -132,4 +146,4 @@ class VoiceBatch:
         SettingError
             ``not_joined``.
         """
-        return status_of(self._batch.status(slot))
+        return status_of(self._streams.status(slot))
