@@ -105,7 +105,7 @@ def open_batch(
     Raises
     ------
     SettingError
-        ``unknown_mode``, ``unknown_engine``, ``unknown_device``, ``out_of_range``.
+        ``unknown_mode``, ``unknown_engine``, ``unknown_torch_device``, ``out_of_range``.
     PersonaFileError, WeightsError
     """
     persona, file = _named(persona, mode, weights)
@@ -119,7 +119,7 @@ def open_batch(
     else:
         if device != "cpu":
             message = f"device must be cpu for the engine native, got {device!r}"
-            raise SettingError(message, code="unknown_device")
+            raise SettingError(message, code="unknown_torch_device")
         converter = load_converter(file, mode)
         lookahead = converter.lookahead
         streams = _core.Batch(converter.start(), sample_rate=sample_rate, slots=slots)

@@ -189,6 +189,10 @@ TEXTS = {
         'no persona "{}" in {}; there are: {}',
         'no persona "{}" in this installation or in the store; there are: {}',
     ),
+    "unknown_torch_device": (
+        "device must be cpu for the engine native, got {}",
+        "device must be one that torch has here, as cpu or cuda, got {}: {}",
+    ),
     "unknown_signer": ("{} must be signed by {}, got {}",),
     "unknown_source": ("source must be one of {}, got {}",),
     "unknown_store": (

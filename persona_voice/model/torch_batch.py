@@ -17,7 +17,7 @@ class TorchBatch:
     Raises
     ------
     SettingError
-        ``unknown_device``, ``out_of_range``.
+        ``unknown_torch_device``, ``out_of_range``.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ def device_named(name: str) -> torch.device:
     Raises
     ------
     SettingError
-        ``unknown_device``.
+        ``unknown_torch_device``.
     """
     try:
         device = torch.device(name)
@@ -67,5 +67,5 @@ def device_named(name: str) -> torch.device:
     except (RuntimeError, AssertionError, TypeError) as error:
         reason = str(error).splitlines()[0]
         message = f"device must be one that torch has here, as cpu or cuda, got {name!r}: {reason}"
-        raise SettingError(message, code="unknown_device") from error
+        raise SettingError(message, code="unknown_torch_device") from error
     return device
