@@ -125,13 +125,15 @@ def memory_kb(count: int) -> float:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGESIZE")
 
-    first = open_stream(PERSONA, STREAM_RATE)
     block = speech(1.0)
-    first.process(block)
-    before = resident()
-    streams = [open_stream(PERSONA, STREAM_RATE) for _ in range(count)]
-    for stream in streams:
-        stream.process(block)
+    streams = []
+    # The first half fills what was free before.
+    before = 0
+    for _ in range(2):
+        before = resident()
+        for _ in range(count):
+            streams.append(open_stream(PERSONA, STREAM_RATE))
+            streams[-1].process(block)
     return (resident() - before) / count / 1024
 
 

@@ -15,8 +15,8 @@ use crate::stage::{Analyzer, Rates, Stage, HOP, RATE};
 use crate::vad::Vad;
 use crate::vocoder::Vocoder;
 
-/// Hops that are worked on together at most, 160 ms: longer blocks go through in pieces.
-const TOGETHER: usize = 16;
+/// Hops that are worked on together at most, 80 ms: longer blocks go through in pieces.
+const TOGETHER: usize = 8;
 const PIECE: usize = TOGETHER * HOP;
 /// Numbers that a converter answers for a frame: 80 of harmonics, 80 of noise.
 const ENVELOPES: usize = 2 * BANDS;
@@ -109,6 +109,7 @@ pub struct Path {
     /// Of a piece, in path order; how many samples inside, and how many frames.
     inside_len: usize,
     count: usize,
+    /// Samples at 24 kHz: what was heard, then what is said.
     inside: Vec<f32>,
     mel: Vec<f32>,
     f0_frames: Vec<f32>,
@@ -119,11 +120,9 @@ pub struct Path {
     manners: Vec<Manner>,
     tilt_octaves: Arc<[f32; BANDS]>,
     envelopes: Vec<f32>,
-    frames: Vec<f32>,
     /// Synthesised and not yet due, the first `waiting_len`.
     waiting: Vec<f32>,
     waiting_len: usize,
-    limited: Vec<f32>,
     /// At the output's rate: the first `surplus` are early by rounding, and wait for the next piece.
     late: Vec<f32>,
     surplus: usize,
@@ -184,10 +183,8 @@ impl Path {
             manners: vec![Manner::default(); f0_wait + TOGETHER],
             tilt_octaves: Arc::new(tilt_octaves()),
             envelopes: vec![0.0; TOGETHER * ENVELOPES],
-            frames: vec![0.0; TOGETHER * Vocoder::WIDTH],
             waiting: vec![0.0; PIECE + HOP],
             waiting_len: HOP,
-            limited: vec![0.0; PIECE],
             late: vec![0.0; longest_out],
             surplus: 0,
             resample_in,
@@ -366,10 +363,10 @@ impl Path {
     fn hand_out(&mut self, output: &mut [f32]) -> Result<(), DspError> {
         let len = self.inside_len;
         self.limiter
-            .process(&self.waiting[..len], &mut self.limited)?;
+            .process(&self.waiting[..len], &mut self.inside)?;
         self.waiting.copy_within(len..self.waiting_len, 0);
         self.waiting_len -= len;
-        let limited = &self.limited[..len];
+        let limited = &self.inside[..len];
         let levels = self.loudness_out.process(limited, &mut self.levels)?;
         if let Some(newest) = self.levels[..levels].last() {
             self.status.output_db = *newest;
@@ -421,19 +418,16 @@ impl Path {
     }
 
     fn synthesise(&mut self) -> Result<(), DspError> {
-        let count = self.count;
-        let frames = &mut self.frames[..count * Vocoder::WIDTH];
-        for (k, (frame, envelope)) in frames
-            .chunks_exact_mut(Vocoder::WIDTH)
-            .zip(self.envelopes.chunks_exact(ENVELOPES))
-            .enumerate()
-        {
-            frame[0] = self.shaped[k];
+        let envelopes = self.envelopes[..self.count * ENVELOPES].chunks_exact(ENVELOPES);
+        let moments = self.shaped.iter().zip(&self.manners);
+        for (envelope, (f0_hz, manner)) in envelopes.zip(moments) {
+            let mut frame = [0.0; Vocoder::WIDTH];
+            frame[0] = *f0_hz;
             frame[1..].copy_from_slice(envelope);
-            colour(self.manners[k], &self.tilt_octaves, &mut frame[1..]);
+            colour(*manner, &self.tilt_octaves, &mut frame[1..]);
+            let room = &mut self.waiting[self.waiting_len..];
+            self.waiting_len += self.vocoder.process(&frame, room)?;
         }
-        let room = &mut self.waiting[self.waiting_len..];
-        self.waiting_len += self.vocoder.process(frames, room)?;
         self.forget_spoken();
         Ok(())
     }

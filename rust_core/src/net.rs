@@ -21,7 +21,7 @@ const LOG_POWER_OF_NOISE: f32 = -4.852_03;
 /// Keeps the norm of silence finite.
 const NORM_FLOOR: f32 = 1e-5;
 /// Frames that go through a layer together, so that its weights are read once for all.
-const TOGETHER: usize = 16;
+const TOGETHER: usize = 8;
 
 /// Shape of a network, as its weights file says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
