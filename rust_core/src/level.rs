@@ -51,19 +51,27 @@ impl Analyzer for Loudness {
     }
 
     fn process(&mut self, input: &[f32], output: &mut [f32]) -> Result<usize, DspError> {
-        check_room(self.frames(input.len()), output.len())?;
-        let mut written = 0;
-        for &x in input {
-            self.energy += f64::from(tame(x)).powi(2);
-            self.in_hop += 1;
+        let frames = self.frames(input.len());
+        check_room(frames, output.len())?;
+        let mut rows = output.iter_mut();
+        let mut rest = input;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(rest.len().min(HOP - self.in_hop));
+            for x in now {
+                let x = f64::from(tame(*x));
+                self.energy += x * x;
+            }
+            self.in_hop += now.len();
+            rest = later;
             if self.in_hop == HOP {
                 let level = db_from_power(self.energy / HOP as f64) as f32;
-                output[written] = level.max(Self::FLOOR_DB);
-                written += 1;
+                if let Some(y) = rows.next() {
+                    *y = level.max(Self::FLOOR_DB);
+                }
                 self.reset();
             }
         }
-        Ok(written)
+        Ok(frames)
     }
 
     fn reset(&mut self) {

@@ -26,6 +26,10 @@ const MAX_EXACT_PHASES: usize = 1024;
 const TABLE_PHASES: usize = 512;
 /// Rows are filled up to whole multiples of this: what registers hold is never left in part.
 const WIDE: usize = 32;
+/// Up to so many phases, and input samples from one output of a phase to the next, outputs are made
+/// side by side, and so many.
+const FEW: usize = 8;
+const SIDE_BY_SIDE: usize = 64;
 /// Input samples that are worked on at a time.
 const PIECE: usize = 256;
 
@@ -124,21 +128,31 @@ impl WithSimd for Advance<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> usize {
+        let Self {
+            filter, up, down, ..
+        } = self;
         let mut written = 0;
         for piece in self.input.chunks(PIECE) {
-            self.filter.take(piece);
-            for newest in 0..piece.len() {
-                while *self.ahead < self.up {
-                    let Some(y) = self.output.get_mut(written) else {
-                        return written;
-                    };
-                    *y = self.filter.at(simd, newest, *self.ahead);
-                    written += 1;
-                    *self.ahead += self.down;
+            filter.take(piece);
+            let due = (piece.len() * up)
+                .saturating_sub(*self.ahead)
+                .div_ceil(down);
+            let room = &mut self.output[written..];
+            let count = due.min(room.len());
+            let room = &mut room[..count];
+            if filter.sorted.is_empty() {
+                for (y, m) in room.iter_mut().zip(0..) {
+                    let time = *self.ahead + m * down;
+                    *y = filter.at(simd, time / up, time % up);
                 }
-                *self.ahead -= self.up;
+            } else {
+                filter.sort(down);
+                filter.many(simd, down, *self.ahead, room);
             }
-            self.filter.forget(piece.len());
+            written += count;
+            // Of a flush that ends here, what is ahead does not matter any more.
+            *self.ahead = (*self.ahead + due * down).saturating_sub(piece.len() * up);
+            filter.forget(piece.len());
         }
         written
     }
@@ -198,6 +212,9 @@ struct Filter {
     rest: usize,
     /// The last `span` samples, then those of the piece at hand.
     line: Vec<f32>,
+    /// The same in as many rows as input samples go by from one output of a phase to the next: what such
+    /// outputs need then lies side by side. Empty where phases are many, and the outputs of each few.
+    sorted: Vec<f32>,
     span: usize,
     arch: Arch,
 }
@@ -213,6 +230,12 @@ impl Filter {
         let taps = |row| phase_row(row as f64 / phases as f64, half, cutoff);
         let behind = latency * down / up;
         let span = behind + row - half + 1;
+        let few = up <= FEW && down <= FEW;
+        let sorted = if few {
+            (span + PIECE).div_ceil(down) + SIDE_BY_SIDE
+        } else {
+            0
+        };
         Self {
             rows: (0..rows)
                 .flat_map(|row| [nothing.clone(), taps(row)].concat())
@@ -224,6 +247,7 @@ impl Filter {
             behind,
             rest: latency * down % up,
             line: vec![0.0; span + PIECE],
+            sorted: vec![0.0; sorted * down],
             span,
             arch: Arch::new(),
         }
@@ -241,15 +265,63 @@ impl Filter {
         self.line.copy_within(count..count + self.span, 0);
     }
 
-    /// The output which is due `ahead` (in samples times `up`) after the input at `newest` of the piece.
     #[inline(always)]
-    fn at<S: Simd>(&self, simd: S, newest: usize, ahead: usize) -> f32 {
+    fn sort(&mut self, down: usize) {
+        let length = self.sorted.len() / down;
+        let rows = self.sorted.chunks_exact_mut(length);
+        for (first, row) in rows.enumerate() {
+            for (y, x) in row.iter_mut().zip(self.line[first..].iter().step_by(down)) {
+                *y = *x;
+            }
+        }
+    }
+
+    /// Where the row of an output begins in the line, and its phase: due `ahead` (in samples times `up`)
+    /// after the input at `newest` of the piece.
+    #[inline(always)]
+    fn place(&self, newest: usize, ahead: usize) -> (usize, usize) {
         // The middle lies `ahead - rest` after the sample `behind` the newest one; where that is
         // negative, it lies after the sample before.
         let earlier = usize::from(ahead < self.rest);
         let phase = ahead + earlier * self.up - self.rest;
         let end = self.span + newest + 1 - self.behind + self.half - earlier;
-        let x = &self.line[end - self.row..end];
+        (end - self.row, phase)
+    }
+
+    /// Outputs from the one due `ahead` after the first input of the piece: phase by phase, those of each
+    /// side by side.
+    #[inline(always)]
+    fn many<S: Simd>(&self, simd: S, down: usize, ahead: usize, output: &mut [f32]) {
+        let length = self.sorted.len() / down;
+        for first in 0..self.up.min(output.len()) {
+            let time = ahead + first * down;
+            let (start, phase) = self.place(time / self.up, time % self.up);
+            let row = &self.rows[phase * self.row..(phase + 1) * self.row];
+            let count = (output.len() - first).div_ceil(self.up);
+            for at in (0..count).step_by(SIDE_BY_SIDE) {
+                let mut sums = [0.0; SIDE_BY_SIDE];
+                let held = S::as_mut_simd_f32s(&mut sums).0;
+                for (tap, weight) in row.iter().enumerate() {
+                    let x = &self.sorted[(start + tap) % down * length..][..length];
+                    let x = &x[(start + tap) / down + at..][..SIDE_BY_SIDE];
+                    let weight = simd.splat_f32s(*weight);
+                    for (sum, x) in held.iter_mut().zip(S::as_simd_f32s(x).0) {
+                        *sum = simd.mul_add_e_f32s(weight, *x, *sum);
+                    }
+                }
+                let room = output[first + at * self.up..].iter_mut();
+                for (y, sum) in room.step_by(self.up).zip(&sums) {
+                    *y = sum.clamp(-LOUDEST, LOUDEST);
+                }
+            }
+        }
+    }
+
+    /// One output, which is due `ahead` after the input at `newest` of the piece.
+    #[inline(always)]
+    fn at<S: Simd>(&self, simd: S, newest: usize, ahead: usize) -> f32 {
+        let (start, phase) = self.place(newest, ahead);
+        let x = &self.line[start..][..self.row];
         let row = |row: usize| &self.rows[row * self.row..(row + 1) * self.row];
         let y = if self.phases == self.up {
             dot(simd, x, row(phase))

@@ -1,7 +1,8 @@
 //! Whether someone is speaking, hop by hop.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use pulp::{Arch, Simd, WithSimd};
 use realfft::num_complex::Complex;
 use realfft::{RealFftPlanner, RealToComplex};
 
@@ -57,13 +58,9 @@ const HANGOVER: u32 = 20;
 /// statistics, EUSIPCO; with a fixed smoothing and bias.
 #[derive(Clone)]
 pub struct Vad {
-    fft: Arc<dyn RealToComplex<f32>>,
-    window: Arc<[f32]>,
+    /// The last `FFT` samples; those of the hop at hand are written at its end.
     history: [f32; FFT],
-    position: usize,
     in_hop: usize,
-    frame: Vec<f32>,
-    spectrum: Vec<Complex<f32>>,
     scratch: Vec<Complex<f32>>,
     fast: [f32; BANDS],
     room: Room,
@@ -72,6 +69,23 @@ pub struct Vad {
     speech: bool,
     quiet_hops: u32,
 }
+
+struct Tables {
+    fft: Arc<dyn RealToComplex<f32>>,
+    window: Vec<f32>,
+}
+
+static TABLES: LazyLock<Tables> = LazyLock::new(|| {
+    let hann = |i: usize| {
+        let turn = std::f32::consts::TAU * i as f32 / FFT as f32;
+        // A unit-power sine then has a power of about 1 over its bins.
+        (0.5 - 0.5 * turn.cos()) * (8.0f32 / 3.0).sqrt() * (2.0f32).sqrt() / FFT as f32
+    };
+    Tables {
+        fft: RealFftPlanner::<f32>::new().plan_fft_forward(FFT),
+        window: (0..FFT).map(hann).collect(),
+    }
+});
 
 /// The least level of each band, lately.
 #[derive(Clone)]
@@ -96,21 +110,10 @@ impl Default for Vad {
 impl Vad {
     /// There is nothing to set.
     pub fn new() -> Self {
-        let fft = RealFftPlanner::<f32>::new().plan_fft_forward(FFT);
-        let hann = |i: usize| {
-            let turn = std::f32::consts::TAU * i as f32 / FFT as f32;
-            // A unit-power sine then has a power of about 1 over its bins.
-            (0.5 - 0.5 * turn.cos()) * (8.0f32 / 3.0).sqrt() * (2.0f32).sqrt() / FFT as f32
-        };
         Self {
-            window: (0..FFT).map(hann).collect(),
             history: [0.0; FFT],
-            position: 0,
             in_hop: 0,
-            frame: fft.make_input_vec(),
-            spectrum: fft.make_output_vec(),
-            scratch: fft.make_scratch_vec(),
-            fft,
+            scratch: TABLES.fft.make_scratch_vec(),
             fast: [0.0; BANDS],
             room: Room::new(),
             filled: 0,
@@ -124,7 +127,8 @@ impl Vad {
             self.filled += 1;
             0.0
         } else {
-            let power = self.band_powers();
+            let (history, scratch) = (&self.history, self.scratch.as_mut_slice());
+            let power = Arch::new().dispatch(BandPowers { history, scratch });
             self.room.hear(&power);
             let excess_db = self.excess_db(&power);
             1.0 / (1.0 + ((EVEN_DB - excess_db) / ODDS_DB).exp())
@@ -132,24 +136,6 @@ impl Vad {
         self.decide(probability);
         out[0] = probability;
         out[1] = f32::from(u8::from(self.speech));
-    }
-
-    /// Mean square of each band in the window that ends now.
-    fn band_powers(&mut self) -> [f32; BANDS] {
-        let (newer, older) = self.history.split_at(self.position);
-        let in_order = older.iter().chain(newer);
-        for ((y, x), w) in self.frame.iter_mut().zip(in_order).zip(self.window.iter()) {
-            *y = x * w;
-        }
-        // The lengths are fixed by `new`, so the transform cannot refuse them.
-        let _ =
-            self.fft
-                .process_with_scratch(&mut self.frame, &mut self.spectrum, &mut self.scratch);
-        let bin = |hz: f32| (hz * FFT as f32 / RATE as f32).round() as usize;
-        std::array::from_fn(|band| {
-            let bins = &self.spectrum[bin(EDGES_HZ[band])..bin(EDGES_HZ[band + 1])];
-            bins.iter().map(Complex::norm_sqr).sum()
-        })
     }
 
     /// By how much the best bands stand out of the noise.
@@ -177,6 +163,34 @@ impl Vad {
             self.speech = false;
             self.quiet_hops = HANGOVER;
         }
+    }
+}
+
+/// Mean square of each band in the window that ends now.
+struct BandPowers<'a> {
+    history: &'a [f32; FFT],
+    scratch: &'a mut [Complex<f32>],
+}
+
+impl WithSimd for BandPowers<'_> {
+    type Output = [f32; BANDS];
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> [f32; BANDS] {
+        let mut frame = [0.0; FFT];
+        for ((y, x), w) in frame.iter_mut().zip(self.history).zip(&TABLES.window) {
+            *y = x * w;
+        }
+        let mut spectrum = [Complex::default(); FFT / 2 + 1];
+        // The lengths are those that the transform was planned for, so it cannot refuse them.
+        let _ = TABLES
+            .fft
+            .process_with_scratch(&mut frame, &mut spectrum, self.scratch);
+        let bin = |hz: f32| (hz * FFT as f32 / RATE as f32).round() as usize;
+        std::array::from_fn(|band| {
+            let bins = &spectrum[bin(EDGES_HZ[band])..bin(EDGES_HZ[band + 1])];
+            bins.iter().map(Complex::norm_sqr).sum()
+        })
     }
 }
 
@@ -241,27 +255,34 @@ impl Analyzer for Vad {
     fn process(&mut self, input: &[f32], output: &mut [f32]) -> Result<usize, DspError> {
         let frames = self.frames(input.len());
         check_room(frames * self.width(), output.len())?;
-        let mut written = 0;
-        for &x in input {
-            self.history[self.position] = if x.is_finite() {
-                x.clamp(-8.0, 8.0)
-            } else {
-                0.0
-            };
-            self.position = (self.position + 1) % FFT;
-            self.in_hop += 1;
-            if self.in_hop == HOP {
-                self.in_hop = 0;
-                self.frame(&mut output[2 * written..2 * written + 2]);
-                written += 1;
+        let mut rows = output.chunks_exact_mut(2);
+        let mut rest = input;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(rest.len().min(HOP - self.in_hop));
+            let history = &mut self.history[FFT - HOP + self.in_hop..];
+            for (y, x) in history.iter_mut().zip(now) {
+                *y = if x.is_finite() {
+                    x.clamp(-8.0, 8.0)
+                } else {
+                    0.0
+                };
             }
+            self.in_hop += now.len();
+            rest = later;
+            if self.in_hop < HOP {
+                break;
+            }
+            if let Some(row) = rows.next() {
+                self.frame(row);
+            }
+            self.history.copy_within(HOP.., 0);
+            self.in_hop = 0;
         }
-        Ok(written)
+        Ok(frames)
     }
 
     fn reset(&mut self) {
         self.history.fill(0.0);
-        self.position = 0;
         self.in_hop = 0;
         self.fast = [0.0; BANDS];
         self.room = Room::new();

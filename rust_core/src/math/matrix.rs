@@ -9,7 +9,7 @@ const MANY: usize = 3;
 /// Tiles that one vector is multiplied by at a time.
 const ABREAST: usize = 3;
 /// Vectors that unpacked weights are held for.
-const CROWD: usize = 16;
+const CROWD: usize = 64;
 /// Columns that are unpacked at once: they stay in the nearest cache.
 const UNPACKED: usize = 64;
 /// Of a half float moved to a place in a single one: the bits of sign, exponent and fraction.
@@ -297,9 +297,10 @@ impl<W: Weight> ProductOfMany<'_, W> {
         let Weights { columns, rows, .. } = self.weights;
         let count = self.y.len() / rows;
         let mut values = [0.0f32; UNPACKED * TILE];
+        let mut sums = [[0.0f32; TILE]; CROWD];
+        let sums = &mut sums[..count];
         for (tile, here) in self.weights.tiles() {
-            let mut sums = [[0.0f32; TILE]; CROWD];
-            let sums = &mut sums[..count];
+            sums.fill([0.0; TILE]);
             for (block, weights) in tile.chunks(UNPACKED * TILE).enumerate() {
                 let values = &mut values[..weights.len()];
                 for (value, weight) in values.iter_mut().zip(weights) {
@@ -322,7 +323,7 @@ impl<W: Weight> ProductOfMany<'_, W> {
                     some_sums::<S, WIDE, 1>(simd, values, [x(n)], &mut sums[n..]);
                 }
             }
-            for (y, sums) in self.y.chunks_exact_mut(rows).zip(sums) {
+            for (y, sums) in self.y.chunks_exact_mut(rows).zip(&*sums) {
                 for (y, sum) in y[here.clone()].iter_mut().zip(sums) {
                     *y += *sum;
                 }
