@@ -12,7 +12,7 @@ from persona_voice.persona.store import Store
 def state_on(kept: Store, persona: str, day: int) -> PersonaState:
     """Her state at the end of `day` (days since 1970, UTC), from the nearest snapshot.
 
-    What was folded is kept as a snapshot, unless an event came meanwhile. Reading a ledger takes its
+    What was folded is kept as a snapshot, unless an event came or went meanwhile. Reading a ledger takes its
     time: never to be called where sound is made.
 
     Raises
@@ -21,9 +21,9 @@ def state_on(kept: Store, persona: str, day: int) -> PersonaState:
         ``no_birth`` for a ledger without one; ``not_born`` before the day of birth.
     StoreError
     """
-    known = kept.num_events(persona, day)
+    counted = kept.counted(persona, day)
     state = _from_snapshot(kept, persona, day) or _from_birth(kept, persona, day)
-    kept.put_snapshot(state, num_events=known)
+    kept.put_snapshot(state, counted=counted)
     return state
 
 

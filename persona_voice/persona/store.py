@@ -204,22 +204,24 @@ class Store:
             found = connection.scalar(theirs.where(_e.kind != Kind.FORGOTTEN.value))
         return int(found or 0)
 
-    def num_events(self, persona: str, up_to_day: int) -> int:
-        """To the end of that day."""
-        with self._reading() as connection:
-            return int(connection.scalar(_count_to(persona, up_to_day)) or 0)
+    def counted(self, persona: str, up_to_day: int) -> tuple[int, int]:
+        """Events to the end of that day, and of all days those in which a listener was forgotten.
 
-    def put_snapshot(self, state: PersonaState, *, num_events: int | None = None) -> bool:
+        While both stay, so do the events of these days: only who is forgotten takes some away.
+        """
+        with self._reading() as connection:
+            return _counted(connection, persona, up_to_day)
+
+    def put_snapshot(self, state: PersonaState, *, counted: tuple[int, int] | None = None) -> bool:
         """Keeps the state for its day, instead of the one there.
 
-        With `num_events`, the number that were folded into it, only if the ledger still has as
-        many to the end of that day: an event may have come since, and then it is not true. Of what
-        lies more than `RECENT_DAYS` before it, one in as many days stays.
+        With what was `counted` before it was folded only if that is so still: an event may have come
+        or gone since, and then it is not true. Of what lies more than `RECENT_DAYS` before it, one in
+        as many days stays.
         """
         row = {"persona": state.persona, "day": state.day, "state": state_text(state)}
-        there = _count_to(state.persona, state.day)
         with self._writing() as connection:
-            if num_events is not None and connection.scalar(there) != num_events:
+            if counted not in (None, _counted(connection, state.persona, state.day)):
                 return False
             same = sa.and_(_s.persona == state.persona, _s.day == state.day)
             connection.execute(sa.delete(_snapshots).where(same))
@@ -444,9 +446,12 @@ def _thin_out(connection: sa.Connection, persona: str, newest: int) -> None:
         connection.execute(sa.delete(_snapshots).where(old, _s.day == day))
 
 
-def _count_to(persona: str, day: int) -> sa.Select[int]:
-    until = float((day + 1) * DAY_S)
-    return sa.select(sa.func.count()).where(_e.persona == persona, _e.at_s < until)
+def _counted(connection: sa.Connection, persona: str, day: int) -> tuple[int, int]:
+    by_then = _e.at_s < float((day + 1) * DAY_S)
+    forgotten = _e.kind == Kind.FORGOTTEN.value
+    counts = [sa.func.count(sa.case((these, 1))) for these in (by_then, forgotten)]
+    row = connection.execute(sa.select(*counts).where(_e.persona == persona)).one()
+    return int(row[0]), int(row[1])
 
 
 def _forgotten(connection: sa.Connection, events: list[Event]) -> dict[tuple[str, str], float]:

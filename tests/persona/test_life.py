@@ -46,14 +46,22 @@ def test_a_listener_who_is_forgotten_leaves_no_trace(tmp_path: Path) -> None:
         assert all(of.listener != "ann" for of in after.opinions)
 
 
-def test_an_event_that_comes_while_it_is_folded_leaves_no_untrue_snapshot(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "meanwhile",
+    [
+        [likes_her_at(1, 2, 3, "bob")],
+        [event("f", 3, Kind.FORGOTTEN, "ann")],  # as many events as before: one goes, one comes
+        [event("f", LAST - BIRTH_DAY + 9, Kind.FORGOTTEN, "ann"), likes_her_at(1, 2, 3, "bob")],
+    ],
+    ids=["one comes", "one is forgotten", "one is forgotten later on, and one comes"],
+)
+def test_what_comes_or_goes_while_it_is_folded_leaves_no_untrue_snapshot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, meanwhile: list[Event]
 ) -> None:
     with Store(tmp_path / "a.db") as kept:
-        kept.append([BORN])
-        count = kept.num_events("ada", LAST)
-        monkeypatch.setattr(kept, "num_events", lambda *_: count)
-        kept.append([likes_her_at(1, 1, 3, "ann")])  # as if after the count
+        kept.append([BORN, likes_her_at(1, 1, 3, "ann")])
+        said = list(kept.events("ada"))
+        monkeypatch.setattr(kept, "events", lambda _: said if kept.append(meanwhile) else [])
         state_on(kept, "ada", LAST)
         assert kept.snapshot("ada", LAST) is None
 

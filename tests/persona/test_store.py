@@ -170,11 +170,11 @@ def test_a_new_event_takes_the_snapshots_that_it_makes_untrue(where: str) -> Non
 def test_a_state_that_an_event_overtook_is_not_kept(where: str) -> None:
     with Store(where) as kept:
         kept.append([event("a", 0.0), event("b", 1.0), event("c", 2.0)])
-        assert kept.put_snapshot(state(1), num_events=2)
+        assert kept.put_snapshot(state(1), counted=(2, 0))
         kept.append([event("d", 0.5)])
-        assert not kept.put_snapshot(state(1), num_events=2)
+        assert not kept.put_snapshot(state(1), counted=(2, 0))
         assert kept.snapshot("samantha") is None
-        assert kept.put_snapshot(state(1), num_events=3)
+        assert kept.put_snapshot(state(1), counted=(3, 0))
 
 
 def test_a_snapshot_with_fields_of_another_program_counts_as_none(tmp_path: Path) -> None:
