@@ -35,7 +35,10 @@ TEXTS = {
         "words for a voice must hold at least one of {}, or an age from 12 to 99, got {}",
     ),
     "another_persona": ('event {} must be of persona "{}", got "{}"',),
-    "already_born": ('"{}" can be born once, and lives in {} already',),
+    "already_born": (
+        '"{}" can be born once, and lives in {} already',
+        '"{}" must be born once; she was by the event {}, got {}: these are two personas of one name, and nothing was added; keep the other in a store of her own',
+    ),
     "bad_command": (
         "command asks for a voice and none is given: {}",
         "command must be words as in a shell, got {} ({})",

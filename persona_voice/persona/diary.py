@@ -14,6 +14,8 @@ from persona_voice.persona.store import Store
 
 # Between two tries to reach a store that is out of reach, in seconds: the first, and the longest.
 RETRY_S, LONGEST_RETRY_S = 0.5, 30.0
+# Refusals that waiting does not mend: of an id that stands for another event, of a second birth.
+FOR_GOOD = {"event_conflict", "already_born"}
 
 
 class Diary:
@@ -143,19 +145,19 @@ class Diary:
         try:
             store.append(events)
         except StoreError as error:
-            if error.code != "event_conflict":
+            if error.code not in FOR_GOOD:
                 self._count(error.code)
                 return False
             return all([self._appended_or_conflicting(store, event) for event in events])
         return True
 
     def _appended_or_conflicting(self, store: Store, event: Event) -> bool:
-        """An id that stands for another event already is nothing that waiting mends."""
+        """What is refused for good is left out, so that the others go in."""
         try:
             store.append([event])
         except StoreError as error:
             self._count(error.code)
-            return error.code == "event_conflict"
+            return error.code in FOR_GOOD
         return True
 
     def _read_spool(self) -> list[Event]:

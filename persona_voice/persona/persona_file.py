@@ -87,7 +87,7 @@ def import_persona(kept: Store, path: Path, *, signer: str = "") -> tuple[Signed
         ``cannot_read``, ``persona_file_format``, ``persona_file_tampered``, and
         ``unknown_signer`` if it is signed by somebody else than `signer`.
     StoreError
-        ``event_conflict``, as `Store.append` does.
+        ``event_conflict``, ``already_born``, as `Store.append` does.
     """
     signed = check_persona(path)
     if signer and signer.lower() != signed.signer:

@@ -145,7 +145,8 @@ class Store:
         Raises
         ------
         StoreError
-            ``bad_event``; ``event_conflict`` if an id is there with other content, which stays.
+            ``bad_event``; ``event_conflict`` if an id is there with other content, which stays;
+            ``already_born`` for another birth of a persona: two of one name have no common ledger.
         """
         parts = _parts(map(checked, events))
         first = next(parts, None)  # whatever makes the events may take its time: no lock yet
@@ -384,6 +385,7 @@ def _parts(events: Iterable[Event]) -> Iterator[list[Event]]:
 def _add(connection: sa.Connection, events: list[Event]) -> tuple[int, bool]:
     """How many were new, and whether anything was erased for them."""
     new = _new_ones(connection, events)
+    _refuse_second_births(connection, new)
     forgotten = _forgotten(connection, new)
     kept = [
         event
@@ -423,6 +425,27 @@ def _new_ones(connection: sa.Connection, events: list[Event]) -> list[Event]:
             )
             raise StoreError(message, code="event_conflict", id=event.id)
     return new
+
+
+def _refuse_second_births(connection: sa.Connection, new: list[Event]) -> None:
+    """An event is there for good: a ledger with two births could never be read again."""
+    born: dict[str, str] = {}
+    births = [event for event in new if event.kind is Kind.BORN]
+    if births:
+        names = {event.persona for event in births}
+        of_them = sa.and_(_e.persona.in_(names), _e.kind == Kind.BORN.value)
+        born = {
+            row.persona: row.id for row in connection.execute(sa.select(_events).where(of_them))
+        }
+    for event in births:
+        first = born.setdefault(event.persona, event.id)
+        if first != event.id:
+            message = (
+                f'"{event.persona}" must be born once; she was by the event {first!r}, got '
+                f"{event.id!r}: these are two personas of one name, and nothing was added; keep "
+                "the other in a store of her own"
+            )
+            raise StoreError(message, code="already_born", id=event.id)
 
 
 def _row(event: Event) -> dict[str, object]:

@@ -187,6 +187,16 @@ def test_an_id_that_stands_for_another_event_is_counted_and_holds_nothing_up(
     assert ids(tmp_path / "a.db") == ["000", "001", "002"]
 
 
+def test_a_second_birth_is_left_out_and_counted_and_the_others_kept(tmp_path: Path) -> None:
+    births = [happened(Kind.BORN, "samantha", 1.0, seed=n) for n in (1, 2)]
+    with Diary(tmp_path / "a.db", tmp_path / "spool") as pages:
+        for event in (births[0], noted(1), births[1], noted(2)):
+            pages.note(event)
+        assert pages.flush(WAIT_S)
+    assert pages.faults == {"already_born": 1}
+    assert sorted(ids(tmp_path / "a.db")) == sorted(["001", "002", births[0].id])
+
+
 def test_without_store_and_spool_events_wait_in_memory(tmp_path: Path) -> None:
     where, spool = tmp_path / "away" / "a.db", tmp_path / "away" / "spool"
     in_the_way(where.parent)

@@ -167,6 +167,23 @@ def test_a_new_event_takes_the_snapshots_that_it_makes_untrue(where: str) -> Non
         assert kept.snapshot("samantha") == state(3)
 
 
+def test_who_was_born_is_not_born_again_and_her_ledger_stays_readable(where: str) -> None:
+    def born(id: str, persona: str = "samantha") -> Event:
+        return replace(event(id, persona=persona), kind=Kind.BORN, values=(("seed", 7.0),))
+
+    with Store(where) as kept:
+        assert kept.append([born("a"), born("m", "marek"), born("a")]) == 2
+        for meanwhile in (
+            [born("b")],
+            [event("c"), born("a"), born("b")],
+            [born("x", "eve"), born("y", "eve")],
+        ):
+            with pytest.raises(StoreError) as caught:
+                kept.append(meanwhile)
+            assert caught.value.code == "already_born"
+        assert [of.id for of in kept.events("samantha")] == ["a"]
+
+
 def test_a_state_that_an_event_overtook_is_not_kept(where: str) -> None:
     with Store(where) as kept:
         kept.append([event("a", 0.0), event("b", 1.0), event("c", 2.0)])
