@@ -6,7 +6,8 @@
 Both rings are on the microphone's clock, and the loudspeaker keeps to it. What was said at ``p`` is
 played at ``p + headroom`` plus the latency of the stream, or not at all: a late block is counted
 and its time stays silent, so that no lateness adds up. If the two clocks part all the same, they
-are put together again, which is counted too. Faults are data. Whatever fails, the loudspeaker fades
+are put together again, which is counted too; a microphone that stops is waited for, and what it
+hears then is played as at the start. Faults are data. Whatever fails, the loudspeaker fades
 to silence; the microphone's sound has no way to it but through the stream.
 """
 
@@ -117,6 +118,8 @@ class Session:
         self._heard = 0  # the microphone's clock
         self._clock = 0  # the loudspeaker's: what it plays next
         self._playing = False  # once something was heard
+        self._most_ahead = size  # of the microphone, that is: then it has stopped
+        self._stopped_at = 0  # what the microphone's clock showed when it had
         self._wait = 0  # samples of silence until it goes on
         self._watch = Watch(rate)
         self._done = 0  # up to here the worker has taken input
@@ -177,13 +180,20 @@ class Session:
 
     def play(self, out: Samples, underrun: bool) -> None:
         """On another thread of the driver: copies from the ring, and counts."""
-        if not self._playing and self._heard:
-            self._clock, self._playing = self._heard - len(out), True
+        if self._playing and self._clock - self._heard > self._most_ahead:
+            self._playing, self._stopped_at = False, self._heard
+            self._callback_faults["clock_slip"] += 1
+        if not self._playing and self._heard > self._stopped_at:
+            self._begin(self._heard - len(out))
         goes_on = self._playing and self._in_step(len(out))
         there = self._read(out) if goes_on else 0
         self._seam_out.join(out, there)
         if underrun or (goes_on and self._watch.started and there < len(out)):
             self._callback_faults["output_underrun"] += 1
+
+    def _begin(self, clock: int) -> None:
+        self._clock, self._playing, self._wait = clock, True, 0
+        self._watch = Watch(self._device.sample_rate)
 
     def _in_step(self, count: int) -> bool:
         """Whether the loudspeaker may go on; if not, `count` samples are to be silent."""
@@ -225,7 +235,7 @@ class Session:
         out, good = self._convert(block)
         self._seam_in.join(out, good)
         self._output.write(start + self._headroom, out)
-        if self._watch.started and start + self._headroom < self._clock:
+        if self._playing and self._watch.started and start + self._headroom < self._clock:
             self._worker_faults["late"] += 1
         return True
 

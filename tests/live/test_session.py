@@ -199,6 +199,29 @@ def test_clocks_that_parted_are_put_together_again_counted_and_without_a_click(
     assert abs(said * BLOCK - session.latency_samples) <= 3 * BLOCK + 30 * RATE // 1000
 
 
+@pytest.mark.parametrize("stopped_s", [1, 30])
+def test_a_microphone_that_stopped_is_heard_again_as_soon_as_it_goes_on(stopped_s: int) -> None:
+    _, session, _ = start()
+    said, out = np.full(BLOCK, 0.5, np.float32), np.zeros(BLOCK, np.float32)
+
+    def turn(*, goes_on: bool) -> bool:
+        if goes_on:
+            session.hear(said, overrun=False)
+        while session.work():
+            pass
+        session.play(out, underrun=False)
+        return bool(out.any())
+
+    assert [turn(goes_on=True) for _ in range(100)][-1]
+    assert not [turn(goes_on=False) for _ in range(100 * stopped_s)][-1]
+    faults = session.status.faults
+    again = [turn(goes_on=True) for _ in range(300)]
+    assert all(again[HEADROOM // BLOCK + 1 :])
+    assert session.status.faults == faults
+    assert faults["clock_slip"] == 1
+    assert faults["output_underrun"] <= RING_MS // 10  # what nobody says is not missed for long
+
+
 @pytest.mark.parametrize("filled", [0, 1, 3, 7, 30])
 def test_a_driver_that_fills_its_buffer_at_first_is_no_fault_and_takes_none_of_the_headroom(
     filled: int,
