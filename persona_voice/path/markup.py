@@ -9,6 +9,7 @@ import html
 import re
 from dataclasses import dataclass, field
 from math import log2
+from typing import TypeVar
 
 from persona_voice.persona.limits import BUDGETS, within_turn
 from persona_voice.persona.mood import MOODS, plus, times
@@ -18,9 +19,13 @@ NAME = r"[A-Za-z][\w:.-]*"
 VALUE = r"""(?:"[^"]*"|'[^']*'|[^\s<>"']+)"""
 TAG = re.compile(rf"<(/?)({NAME})((?:\s+{NAME}\s*=\s*{VALUE})*)\s*(/?)>")
 ATTRIBUTE = re.compile(rf"({NAME})\s*=\s*({VALUE})")
-COMMENT = re.compile(r"<!--.*?(?:-->|$)|<[!?][^<>]*>", re.DOTALL)
-# A tag that is not as it should be: with something odd in it, or cut off after an attribute.
-BROKEN = re.compile(rf"</?{NAME}[^<>]*>|</?{NAME}(?:\s+{NAME}\s*=\s*(?:\"[^\"]*\"?|'[^']*'?|\S+))+")
+COMMENT = re.compile(r"<!--(?:(?!<!--).)*?-->|<[!?](?!--)[^<>]*>", re.DOTALL)
+# What is not as it should be: a tag with something odd in it, or cut off after an attribute, or a
+# comment without an end. As little as may be: what follows are words.
+BROKEN = re.compile(
+    rf"<!--|</?[A-Za-z][^<>]*>|</?{NAME}(?:\s+{NAME}\s*=\s*(?:{VALUE}|[\"'][^\s<>]*))+"
+)
+SUB_ENDS = re.compile(r"</sub\b", re.IGNORECASE)
 ANY = re.compile(rf"{TAG.pattern}|{COMMENT.pattern}|{BROKEN.pattern}", re.DOTALL)
 
 # The most that a turn may differ by, upwards; what is asked for beyond it, either way, is held within.
@@ -55,6 +60,7 @@ ASKED = {
     "fast": Manner(rate_octaves=TURN.rate_octaves),
     "sing-song": Manner(register_semitones=0.5, range_octaves=TURN.range_octaves),
 }
+Known = TypeVar("Known", float, Manner)
 # Between these lies a sentence of its own.
 SENTENCES = frozenset({"speak", "p", "s", "paragraph", "sentence"})
 
@@ -98,18 +104,22 @@ class _Reader:
     def __init__(self, mood: Manner) -> None:
         self.script = Script()
         self._mood = mood
-        # Elements that are open, each with what it adds to the manner and the words that it says instead.
+        # Elements that are open, each with what all to it add to the manner and the words that it says
+        # instead.
         self._open: list[tuple[str, Manner, str | None]] = []
+        self._subs_end = 0  # where the last <sub> is closed: one that opens later hides nothing
 
     def read(self, text: str) -> Script:
         at = 0
+        self._subs_end = max((end.start() for end in SUB_ENDS.finditer(text)), default=0)
         for found in ANY.finditer(text):
             self._words(text[at : found.start()])
             at = found.end()
-            if tag := TAG.fullmatch(found[0]):
+            if tag := TAG.fullmatch(text, found.start(), at):
                 self._tag(tag)
             elif not COMMENT.fullmatch(found[0]):
-                self._problem(f'a tag must look like <name key="value">, got {found[0]!r}')
+                rule = 'a tag must look like <name key="value">, and a comment like <!-- so -->'
+                self._problem(f"{rule}, got {found[0]!r}")
         self._words(text[at:])
         for name, _, _ in self._open:
             if name not in SENTENCES:
@@ -122,12 +132,13 @@ class _Reader:
             self._say(html.unescape(text))
 
     def _say(self, text: str) -> None:
-        manner = self._mood
-        for _, more, _ in self._open:
-            manner = plus(manner, more)
+        manner = plus(self._mood, self._asked())
         if any(name == "expr:spell" for name, _, _ in self._open):
             text = " ".join(text.replace(" ", ""))
         self.script.parts.append(Words(text, within_turn(manner)))
+
+    def _asked(self) -> Manner:
+        return self._open[-1][1] if self._open else Manner()
 
     def _problem(self, what: str) -> None:
         self.script.problems.append(what)
@@ -135,7 +146,7 @@ class _Reader:
     def _tag(self, tag: re.Match[str]) -> None:
         name = tag[2].lower()
         values = {
-            key.lower(): html.unescape(value.strip("\"'"))
+            key.lower(): html.unescape(value[1:-1] if value[0] in "\"'" else value)
             for key, value in ATTRIBUTE.findall(tag[3])
         }
         if name in SENTENCES:
@@ -143,16 +154,16 @@ class _Reader:
         if tag[1]:
             self._close(name)
         elif name == "break":
-            self._pause(values.get("time", ""), values.get("strength", "medium"))
+            self._pause(values.get("time", ""), values.get("strength"))
         elif name == "mark":
             self.script.parts.append(Mark(values.get("name", "")))
         elif name == "expr":
             self._expr(values, alone=bool(tag[4]))
         elif not tag[4]:
-            more = self._more(name, values)
-            self._open.append((name, more, values.get("alias") if name == "sub" else None))
-            if name == "sub" and "alias" in values:
-                self._say(values["alias"])
+            instead = values.get("alias") if name == "sub" and tag.end() <= self._subs_end else None
+            self._open.append((name, plus(self._asked(), self._more(name, values)), instead))
+            if instead is not None:
+                self._say(instead)
 
     def _close(self, name: str) -> None:
         for place in reversed(range(len(self._open))):
@@ -165,24 +176,22 @@ class _Reader:
     def _expr(self, values: dict[str, str], *, alone: bool) -> None:
         kind, label = values.get("type", ""), values.get("label", "").lower()
         if kind == "break":
-            self._pause(label, "medium")
+            self._pause(label, None)
             return
         manner = Manner()
         if kind in {"expression", "mood", "emotion"}:
-            if label not in MOODS:
-                self._problem(f"label must be one of {', '.join(MOODS)}, got {label!r}")
-                label = "neutral"
-            manner = MOODS[label]
+            manner = self._known("label", label, MOODS, manner)
             if alone:
                 self._mood = manner
         elif kind == "prosody":
-            manner = ASKED.get(label, manner)
+            manner = self._known("label", label, ASKED, manner)
         if not alone:
-            self._open.append((f"expr:{kind}", manner, None))
+            self._open.append((f"expr:{kind}", plus(self._asked(), manner), None))
 
     def _more(self, name: str, values: dict[str, str]) -> Manner:
         if name == "emphasis":
-            return times(STRESSED, EMPHASIS.get(values.get("level", "moderate"), 0.6))
+            level = values.get("level", "moderate")
+            return times(STRESSED, self._known("level", level, EMPHASIS, EMPHASIS["moderate"]))
         if name != "prosody":
             return Manner()
         return Manner(
@@ -199,7 +208,7 @@ class _Reader:
         text = values.get(key, "medium").strip().lower()
         if text in names:
             return names[text] * most
-        if match := re.fullmatch(r"([+-]?\d+(?:\.\d+)?)(%|st|db)", text):
+        if match := re.fullmatch(r"([+-]?\d{1,9}(?:\.\d+)?)(%|st|db)", text):
             number, unit = float(match[1]), match[2]
             if (unit == "st" and key == "pitch") or (unit == "db" and key == "volume"):
                 return number
@@ -212,7 +221,12 @@ class _Reader:
         )
         return 0.0
 
-    def _pause(self, time: str, strength: str) -> None:
+    def _known(self, key: str, word: str, words: dict[str, Known], otherwise: Known) -> Known:
+        if word not in words:
+            self._problem(f"{key} must be one of {', '.join(words)}, got {word!r}")
+        return words.get(word, otherwise)
+
+    def _pause(self, time: str, strength: str | None) -> None:
         match = re.fullmatch(r"\+?(\d+(?:\.\d+)?)(ms|s)", time.strip().lower())
         if match:
             seconds = float(match[1]) / (1000 if match[2] == "ms" else 1)
@@ -220,5 +234,8 @@ class _Reader:
             self._problem(f"a break's time must be such as 500ms or 1.5s, got {time!r}")
             seconds = BREAKS_S["medium"]
         else:
-            seconds = BREAKS_S.get(strength, BREAKS_S["medium"])
+            medium = BREAKS_S["medium"]
+            seconds = self._known("strength", strength or "medium", BREAKS_S, medium)
+        if strength == "none" and not time:
+            return  # it is there to say that none is
         self.script.parts.append(Pause(min(seconds, MAX_BREAK_S)))

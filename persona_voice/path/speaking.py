@@ -23,6 +23,7 @@ QUIET = 0.02
 ABBREVIATIONS = frozenset({"mr", "mrs", "ms", "dr", "prof", "st", "vs", "etc", "e.g", "i.e", "no"})
 # What ends a sentence, closing quotes with it, before a space; by itself in Chinese and Japanese.
 END = re.compile(r"""[.!?…]+["'”’)\]]*(?=\s)|[。！？]+|\n\s*\n""")
+NEXT = re.compile(r"\s*\S")
 
 
 class Speaks(Protocol):
@@ -74,7 +75,7 @@ def cut(script: Script) -> list[Sentence | Pause]:
 def _cut_run(run: list[Words | Mark]) -> list[Sentence | Pause]:
     """Words and marks without a pause between, cut where their text as a whole has sentences end."""
     text = "".join(of.text for of in run if isinstance(of, Words))
-    cuts = [*_ends(text), len(text)]
+    cuts = [len(text), *reversed(_ends(text))]  # the next one last
     done: list[Sentence | Pause] = []
     parts: list[Words | Mark] = []
     at = 0
@@ -82,15 +83,13 @@ def _cut_run(run: list[Words | Mark]) -> list[Sentence | Pause]:
         if isinstance(part, Mark):
             parts.append(part)
             continue
-        rest = part.text
-        while cuts and at + len(rest) >= cuts[0]:
-            head, rest = rest[: cuts[0] - at], rest[cuts[0] - at :]
-            at = cuts.pop(0)
-            parts.append(Words(head, part.manner))
-            done.append(Sentence(tuple(parts)))
+        start, at = at, at + len(part.text)
+        while cuts and cuts[-1] <= at:
+            head = text[start : cuts[-1]]
+            start = cuts.pop()
+            done.append(Sentence((*parts, Words(head, part.manner))))
             parts = []
-        parts.append(Words(rest, part.manner))
-        at += len(rest)
+        parts.append(Words(text[start:at], part.manner))
     return [*done, Sentence(tuple(parts))]
 
 
@@ -98,7 +97,7 @@ def _ends(text: str) -> list[int]:
     """Where sentences end."""
     found, start = [], 0
     for end in END.finditer(text):
-        if end[0][0] in ".!?…" and _goes_on(text[start : end.start()], text[end.end() :]):
+        if end[0][0] in ".!?…" and _goes_on(text, start, end):
             continue
         start = end.end()
         found.append(start)
@@ -109,11 +108,12 @@ def _has_words(text: str) -> bool:
     return any(map(str.isalnum, text))
 
 
-def _goes_on(before: str, after: str) -> bool:
+def _goes_on(text: str, start: int, end: re.Match[str]) -> bool:
     """Whether the sign belongs to an abbreviation, an initial or the middle of a sentence."""
-    word = (before.split() or [""])[-1].strip("\"'“‘([").lower()
+    word = (text[start : end.start()].split() or [""])[-1].strip("\"'“‘([").lower()
     initial = len(word) == 1 and word.isalpha() and word != "i"
-    return word in ABBREVIATIONS or initial or after.lstrip()[:1].islower()
+    after = NEXT.match(text, end.end())
+    return word in ABBREVIATIONS or initial or (after is not None and after[0].islower())
 
 
 def spoken(source: Speaks, stream: VoiceStream, text: str | Saying) -> Iterator[Samples]:

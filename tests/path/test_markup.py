@@ -1,6 +1,7 @@
 """Tags in a text: followed where they can be, and never spoken."""
 
-from math import log2
+from dataclasses import astuple
+from math import isfinite, log2
 
 import numpy as np
 import pytest
@@ -96,12 +97,28 @@ def test_breaks_and_marks_stand_where_they_stood() -> None:
         ('<prosody pitch="lots">a</prosody>', "a"),
         ('<expr type="expression" label="furious">a</expr>', "a"),
         ("<b><i>a</b></i>", "a"),
+        ("Hello <!-- you", "Hello you"),
+        ('Hello <emphasis level="strong you', "Hello you"),
+        ('a <sub alias="World Wide Web">WWW and more', "a WWW and more"),
+        ('<emphasis level="loads">a</emphasis>', "a"),
+        ('<expr type="prosody" label="backwards">a</expr>', "a"),
+        ('a<break strength="huge"/>', "a"),
+        (f'<prosody pitch="+{"9" * 400}st"><prosody pitch="-{"9" * 400}st">a', "a"),
     ],
 )
 def test_what_is_malformed_is_told_and_the_words_are_said(text: str, said: str) -> None:
     script = read_script(text)
     assert words(script).split() == said.split()
     assert script.problems
+
+
+def test_a_break_of_no_strength_is_none_and_the_sentence_goes_on() -> None:
+    script = read_script('a <break strength="none"/>b<expr type="break" label="0ms"/>')
+    assert [of for of in script.parts if isinstance(of, Pause)] == [Pause(0.0)]
+
+
+def test_an_apostrophe_at_the_end_of_a_value_is_part_of_it() -> None:
+    assert words(read_script("""<sub alias="the boys'">x</sub>""")) == "the boys'"
 
 
 def test_no_text_whatever_breaks_the_reader_or_leaves_a_turn() -> None:
@@ -140,3 +157,4 @@ def test_no_text_whatever_breaks_the_reader_or_leaves_a_turn() -> None:
         for of in read_script(text).parts:
             if isinstance(of, Words):
                 assert within_turn(of.manner) == of.manner
+                assert all(map(isfinite, astuple(of.manner)))
