@@ -234,11 +234,11 @@ def located(made: Samples, piece: Samples, expected: int = 0) -> int:
     return int(good[np.argmin(np.abs(good - expected))])
 
 
-def found_of_planted(heard: Samples, sample_rate: int, count: int = 50) -> int:
-    """Of `count` places where a sample is left out or a step of `PLANTED` is added: how many show.
+def planted_and_found(heard: Samples, sample_rate: int, most: int = 50) -> dict[str, int]:
+    """Places where a sample is left out or a step of `PLANTED` is added, `most` of them, and how many show.
 
-    In sound that goes on for half a second, and a second apart: of silence nobody can say that a
-    sample is missing.
+    In sound that goes on for half a second, and a second apart, as many as there is room for: of silence
+    nobody can say that a sample is missing.
     """
     rng = np.random.default_rng(SEED)
     tenth = sample_rate // 10
@@ -249,7 +249,7 @@ def found_of_planted(heard: Samples, sample_rate: int, count: int = 50) -> int:
     loud = np.flatnonzero(least > power.mean() / 100)
     places: list[int] = []
     for at in rng.permutation(loud[(loud > 10) & (loud < len(power) - 10)]):
-        if all(abs(at - other) > 10 for other in places) and len(places) < count:
+        if all(abs(at - other) > 10 for other in places) and len(places) < most:
             places.append(int(at))
     parts, last = [], 0
     for number, place in enumerate(np.sort(places) * tenth + tenth // 2):
@@ -259,7 +259,7 @@ def found_of_planted(heard: Samples, sample_rate: int, count: int = 50) -> int:
             parts.append(heard[last : last + 48] + np.float32(PLANTED))
             last += 48
     spoilt = np.concatenate([*parts, heard[last:]])
-    return len(tears(heard, spoilt, sample_rate))
+    return {"planted": len(places), "found": len(tears(heard, spoilt, sample_rate))}
 
 
 def lags(said: Samples, heard: Samples) -> dict[str, float | None]:
@@ -293,7 +293,7 @@ def judge(recorded: Samples, made: Samples, settings: StreamSettings) -> Result:
         ],
     }
     if len(heard) > 120 * STREAM_RATE:
-        result["tears_planted_and_found_of_50"] = found_of_planted(heard, STREAM_RATE)
+        result["tears_in_a_spoilt_copy"] = planted_and_found(heard, STREAM_RATE)
     return result
 
 

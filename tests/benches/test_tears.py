@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benches.monitor import found_of_planted, tears
+from benches.monitor import planted_and_found, tears
 
 RATE = 8000
 MADE = np.cumsum(np.random.default_rng(0).normal(0, 0.01, 60 * RATE)).astype(np.float32)
@@ -33,7 +33,14 @@ PAUSED = np.tile(MADE[: 30 * RATE] * np.repeat(np.random.default_rng(1).random(3
 
 @pytest.mark.parametrize("sound", [np.tile(MADE, 2), PAUSED], ids=["on and on", "with pauses"])
 def test_every_planted_one_is_found(sound: np.ndarray) -> None:
-    assert found_of_planted(sound.astype(np.float32), RATE) == 50
+    found = planted_and_found(sound.astype(np.float32), RATE)
+    assert found == {"planted": 50, "found": 50}
+
+
+def test_where_there_is_no_room_for_all_those_that_are_planted_are_told() -> None:
+    found = planted_and_found(MADE[: 20 * RATE], RATE)
+    assert 5 < found["planted"] < 20
+    assert found["found"] == found["planted"]
 
 
 def test_silence_at_the_start_does_not_say_where_the_recording_is() -> None:
