@@ -76,12 +76,19 @@ def watch(session: Session, seconds: float | None) -> None:
     try:
         while (left := end - time.monotonic()) > 0:
             time.sleep(min(every, left))
-            text = line(session.status)
-            # A terminal's line is written over, and cleared to its end.
-            print(f"\r{text}\x1b[K" if terminal else text, end="" if terminal else "\n", flush=True)
-    finally:  # Ctrl-C is the usual way to end it
+            show(session, terminal=terminal)
+    except KeyboardInterrupt:  # the usual way to end it
+        show(session, terminal=terminal)
+        raise
+    finally:
         if terminal:
             print()
+
+
+def show(session: Session, *, terminal: bool) -> None:
+    text = line(session.status)
+    # A terminal's line is written over, and cleared to its end.
+    print(f"\r{text}\x1b[K" if terminal else text, end="" if terminal else "\n", flush=True)
 
 
 def device_table() -> str:

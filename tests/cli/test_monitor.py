@@ -41,6 +41,17 @@ def test_it_shows_the_status_and_ends_by_itself(capsys: pytest.CaptureFixture[st
     assert said.rstrip().endswith("no faults")
 
 
+def test_whoever_interrupts_it_sees_how_it_went(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(monitor.time, "sleep", interrupted)
+    assert cli.main(["monitor"]) == cli.INTERRUPTED
+    assert capsys.readouterr().out.rstrip().endswith("no faults")
+
+
 def test_a_device_that_stops_ends_it_with_its_code(capsys: pytest.CaptureFixture[str]) -> None:
     UNPLUGGED.append(True)
     assert cli.main(["monitor", "--seconds", "0.01"]) == cli.DEVICE
