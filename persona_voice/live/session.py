@@ -245,9 +245,9 @@ class Session:
         if self._failed:
             return silence
         try:
-            out = self._stream.process(block)
+            out = np.array(self._stream.process(block), np.float32)
             fit = out.shape == block.shape
-        except Exception:  # a live fault is data: counted, and never the dry voice
+        except BaseException:  # a live fault is data, a panic of the core too: never the dry voice
             fit = False
         if not fit:
             self._failed = True
@@ -256,7 +256,7 @@ class Session:
         if bad := int(np.count_nonzero(~np.isfinite(out))):
             self._worker_faults["non_finite"] += bad
             return silence
-        return np.array(out, np.float32), len(out)
+        return out, len(out)
 
     def _wake(self) -> None:
         """Never waits."""

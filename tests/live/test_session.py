@@ -50,6 +50,8 @@ class Dry:
         out, self._before = joined[: len(block)], joined[len(block) :]
         if self.breaks == "raises":
             raise RuntimeError("broken")
+        if self.breaks == "panics":  # as PyO3's PanicException, which is no Exception
+            raise BaseException("panicked")
         if self.breaks == "shape":
             return out[1:]
         if self.breaks == "nan":
@@ -266,7 +268,7 @@ def test_a_block_that_lacks_sound_and_that_the_driver_lost_is_one_underrun() -> 
     assert session.status.faults["output_underrun"] == before + 1
 
 
-@pytest.mark.parametrize("how", ["raises", "shape"])
+@pytest.mark.parametrize("how", ["raises", "panics", "shape"])
 def test_a_stream_that_fails_is_faded_out_for_good(how: str) -> None:
     device, session, stream = start()
     in_time(device, session, 20)
