@@ -252,7 +252,7 @@ def say(
     ------
     SettingError, SourceError, AudioFileError, PersonaFileError, WeightsError
     """
-    saying = Saying(read_script(text, mood_named(mood)), manner.rate_octaves)
+    saying = Saying(read_script(text, mood_named(mood)))
     if saying.script.problems:
         warnings.warn(f"the text is said all the same: {saying.script.problems[0]}", stacklevel=2)
     with open_source(source, voice) as speaker:

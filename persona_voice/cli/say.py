@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     if not sentences(text):
         raise SettingError(f"the text must hold a word to say, got {text!r}", code="empty_text")
     persona, manner = whom(options.persona, options.store)
-    saying = Saying(read_script(text, MOODS[options.mood]), manner.rate_octaves)
+    saying = Saying(read_script(text, MOODS[options.mood]))
     if problems := saying.script.problems:
         more = f" (and {len(problems) - 1} more)" if problems[1:] else ""
         print(f"persona-voice: the text is said all the same: {problems[0]}{more}", file=sys.stderr)

@@ -16,7 +16,7 @@ from persona_voice.path.stream import (
     status_of,
 )
 from persona_voice.persona.persona import Persona
-from persona_voice.persona.state import Manner
+from persona_voice.persona.state import BIRTH, Manner
 
 Blocks = npt.NDArray[np.float32]
 
@@ -73,6 +73,7 @@ class VoiceBatch:
         self.persona = persona
         self._new = new_path(persona, lookahead, sample_rate)
         self._streams = streams
+        self._manners: dict[int, Manner] = {}  # of those slots that were given one
 
     @property
     def latency_samples(self) -> int:
@@ -98,6 +99,7 @@ class VoiceBatch:
             ``not_joined``.
         """
         self._streams.leave(slot)
+        self._manners.pop(slot, None)
 
     def process(self, blocks: Blocks) -> Blocks:
         """Converts a block of every stream, float32 ``[slots, samples]``; as many come back.
@@ -125,7 +127,7 @@ class VoiceBatch:
         SettingError
             ``not_joined``, ``unknown_mood``, ``out_of_range``; the mood before stays.
         """
-        manner = in_numbers(manner_of(mood, strength))
+        manner = in_numbers(manner_of(mood, strength, self._manners.get(slot, BIRTH)))
         self._streams.express(slot, manner, half_life_hops(half_life_s))
 
     def set_manner(self, slot: int, manner: Manner) -> None:
@@ -137,6 +139,7 @@ class VoiceBatch:
             ``not_joined``, ``out_of_range``; the manner before stays.
         """
         self._streams.set_manner(slot, in_numbers(manner, self.persona.voice))
+        self._manners[slot] = manner
 
     def status(self, slot: int) -> StreamStatus:
         """What the newest hop of a stream was like, and what has gone wrong so far.

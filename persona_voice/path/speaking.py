@@ -11,7 +11,7 @@ import numpy.typing as npt
 from persona_voice.path.markup import Mark, Pause, Script, Words, read_script
 from persona_voice.path.offline import converted
 from persona_voice.path.stream import VoiceStream
-from persona_voice.persona.limits import within_turn
+from persona_voice.persona.limits import on_top, within_turn
 from persona_voice.persona.state import Manner
 
 Samples = npt.NDArray[np.float32]
@@ -48,8 +48,6 @@ class Saying:
     """A script on its way: `marks` fills as it is said, with names and samples from the start."""
 
     script: Script
-    rate_octaves: float = 0.0
-    """Of how fast she speaks without a word of the script: a stream's manner cannot hold it."""
     marks: list[tuple[str, int]] = field(default_factory=list)
 
 
@@ -178,7 +176,7 @@ class _Speaker:
 
     def _rate(self, sentence: Sentence) -> float:
         """How fast it is said as a whole: a source speaks a sentence at one rate."""
-        octaves = self._saying.rate_octaves + _rate_octaves(sentence)
+        octaves = self._stream.manner.rate_octaves + _rate_octaves(sentence)
         return float(2 ** within_turn(Manner(rate_octaves=octaves)).rate_octaves)
 
     def _come_to(self, part: Words | Mark) -> None:
@@ -189,7 +187,7 @@ class _Speaker:
 
     def _express(self, manner: Manner) -> None:
         if manner != self._manner:
-            self._stream.express(manner, half_life_s=None)
+            self._stream.express(on_top(self._stream.manner, manner), half_life_s=None)
             self._manner = manner
 
     def _cut(self, samples: Samples) -> Iterator[Samples]:

@@ -18,6 +18,7 @@ from persona_voice import _core
 from persona_voice.converter import Converter
 from persona_voice.errors import SettingError, StreamError
 from persona_voice.path.changing import ChangeOver, Hearing
+from persona_voice.persona.limits import on_top
 from persona_voice.persona.mood import mood as mood_named
 from persona_voice.persona.persona import Persona
 from persona_voice.persona.state import BIRTH, Manner
@@ -106,8 +107,9 @@ def half_life_hops(half_life_s: float | None) -> float:
     return half_life_s * HOPS_PER_S
 
 
-def manner_of(mood: str | Manner, strength: float) -> Manner:
-    return mood_named(mood, strength) if isinstance(mood, str) else mood
+def manner_of(mood: str | Manner, strength: float, lasting: Manner) -> Manner:
+    """A named mood as far as it may go on top of what lasts; what is given in numbers as it is."""
+    return on_top(lasting, mood_named(mood, strength)) if isinstance(mood, str) else mood
 
 
 def status_of(newest: "_core.Status") -> StreamStatus:
@@ -166,6 +168,11 @@ class VoiceStream:
         As `status`, it may be read from any thread while another processes.
         """
         return self._latency_samples
+
+    @property
+    def manner(self) -> Manner:
+        """How she speaks, under any mood. How fast is the source's matter."""
+        return self._manner
 
     @property
     def status(self) -> StreamStatus:
@@ -260,7 +267,8 @@ class VoiceStream:
         Parameters
         ----------
         mood : str or Manner
-            One of `persona_voice.persona.mood.MOODS`, or what differs from how she usually speaks.
+            One of `persona_voice.persona.mood.MOODS`, of which she shows what keeps her within the
+            budgets of a turn; or what differs from how she usually speaks, as it is.
         strength : float
             Of a named mood, 0 to 1.
         half_life_s : float, optional
@@ -271,7 +279,9 @@ class VoiceStream:
         SettingError
             ``unknown_mood``, ``out_of_range``; the mood before stays.
         """
-        self._path.express(in_numbers(manner_of(mood, strength)), half_life_hops(half_life_s))
+        self._path.express(
+            in_numbers(manner_of(mood, strength, self._manner)), half_life_hops(half_life_s)
+        )
 
     def set_manner(self, manner: Manner) -> None:
         """How she speaks from now on, under any mood, over 200 ms; it outlasts `reset`.

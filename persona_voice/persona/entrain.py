@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from math import isfinite
 
 from persona_voice.errors import SettingError
-from persona_voice.persona.limits import BUDGETS, within_turn
+from persona_voice.persona.limits import BUDGETS, on_top, within_turn
 from persona_voice.persona.mood import plus, times
 from persona_voice.persona.state import Manner
 
@@ -92,9 +92,10 @@ def entrain(kept: Leaning, turn: Turn, grown: Manner) -> Leaning:
         if heard is not None:
             distance = heard - usual.get(name, hers)
             now += _step(name, PART * distance - now, turn.seconds)
-        lean[name] = _kept_within_turn(name, now, hers)
+        lean[name] = now
     talked_s = kept.talked_s + turn.seconds
-    return Leaning(replace(kept.lean, **lean), semitones, semitones_s, db, db_s, talked_s)
+    leaning = on_top(grown, replace(kept.lean, **lean))
+    return Leaning(leaning, semitones, semitones_s, db, db_s, talked_s)
 
 
 def acquaintance(kept: Leaning) -> float:
@@ -113,18 +114,12 @@ def towards(grown: Manner, kept: Leaning, mood: Manner) -> tuple[Manner, Manner]
     Together they lie within the budgets of a turn.
     """
     lasting = within_turn(plus(grown, kept.lean))
-    with_mood = within_turn(plus(lasting, times(mood, acquaintance(kept))))
-    return lasting, plus(with_mood, times(lasting, -1.0))
+    return lasting, on_top(lasting, times(mood, acquaintance(kept)))
 
 
 def _step(name: str, way: float, seconds: float) -> float:
     step = way * min(seconds / WHOLE_TURN_S, 1.0)
     return max(-BUDGETS[name].noticeable, min(step, BUDGETS[name].noticeable))
-
-
-def _kept_within_turn(name: str, lean: float, hers: float) -> float:
-    low, high = BUDGETS[name].turn
-    return max(low - hers, min(lean, high - hers))
 
 
 def _usual(usual: float, of_s: float, heard: float | None, seconds: float) -> tuple[float, float]:

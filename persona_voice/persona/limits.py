@@ -49,6 +49,18 @@ def within_turn(manner: Manner) -> Manner:
     return replace(manner, **{n: _within(getattr(manner, n), b.turn) for n, b in BUDGETS.items()})
 
 
+def on_top(lasting: Manner, more: Manner) -> Manner:
+    """What of a mood she shows over a lasting manner: the two together stay within a turn.
+
+    A lasting manner that is beyond one by itself is left there.
+    """
+    shown = {}
+    for name, budget in BUDGETS.items():
+        room = tuple(limit - getattr(lasting, name) for limit in budget.turn)
+        shown[name] = _within(getattr(more, name), (min(room[0], 0.0), max(room[1], 0.0)))
+    return replace(more, **shown)
+
+
 def within_life(manner: Manner) -> Manner:
     """The nearest that she may grow to."""
     return replace(manner, **{n: _within(getattr(manner, n), b.life) for n, b in BUDGETS.items()})

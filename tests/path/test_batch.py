@@ -102,11 +102,11 @@ def test_a_slot_that_there_is_not_is_out_of_range(slot: int) -> None:
 def test_a_mood_and_a_manner_in_one_slot_are_of_that_stream() -> None:
     batch = open_batch(2, sample_rate=RATE)
     moved, neutral = batch.join(), batch.join()
-    batch.express(moved, "sad", half_life_s=1.0)
     batch.set_manner(moved, Manner(breath_db=2.0))
+    batch.express(moved, "sad", half_life_s=1.0)
     alone, untouched = open_stream(sample_rate=RATE), open_stream(sample_rate=RATE)
-    alone.express("sad", half_life_s=1.0)
     alone.set_manner(Manner(breath_db=2.0))
+    alone.express("sad", half_life_s=1.0)
     said = speech(1)
     out = batch.process(np.stack([said, said]))
     assert np.array_equal(out[moved], alone.process(said))

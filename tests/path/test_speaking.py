@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from persona_voice.path.speaking import Samples, Saying, sentences, spoken
 from persona_voice.path.stream import VoiceStream
 from persona_voice.persona.mood import MOODS
 from persona_voice.persona.persona import load_persona
-from persona_voice.persona.state import Manner
+from persona_voice.persona.state import BIRTH, Manner
 
 RATE = 24_000
 
@@ -89,8 +90,8 @@ def test_a_sentence_handed_over_at_once_is_heard_in_pieces() -> None:
 class Watched(VoiceStream):
     """Notes what it was told to express, and at which sample of its input."""
 
-    def __init__(self) -> None:
-        super().__init__(Identity(), load_persona(), RATE)
+    def __init__(self, manner: Manner) -> None:
+        super().__init__(Identity(), load_persona(), RATE, manner)
         self.heard, self.told = 0, list[tuple[int, Manner]]()
 
     def process(self, block: Samples) -> Samples:
@@ -111,8 +112,8 @@ class Loud(Teller):
         yield from (silence, *super().speak(text, rate), silence)
 
 
-def said(text: str) -> tuple[Watched, Loud, Saying, Samples]:
-    stream, teller, saying = Watched(), Loud(block=960), Saying(read_script(text))
+def said(text: str, manner: Manner = BIRTH) -> tuple[Watched, Loud, Saying, Samples]:
+    stream, teller, saying = Watched(manner), Loud(block=960), Saying(read_script(text))
     return stream, teller, saying, np.concatenate(list(spoken(teller, stream, saying)))
 
 
@@ -126,6 +127,18 @@ def test_a_mood_begins_with_its_sentence_and_ends_with_it() -> None:
     assert teller.asked == ["One.", "Two.", "Three."]
     assert stream.told == [(2 * RATE, MOODS["sad"]), (4 * RATE, Manner())]
     assert np.round(teller.rates, 3).tolist() == [1.0, 0.93, 1.0]
+
+
+def test_what_a_text_asks_for_stays_within_a_turn_with_how_she_has_grown() -> None:
+    grown = Manner(register_semitones=-1.0, rate_octaves=-0.1)
+    stream, teller, _, _ = said('<expr type="expression" label="sad">One.</expr>', grown)
+    ((at, told),) = stream.told
+    assert at == 0
+    assert replace(told, rate_octaves=0.0) == replace(
+        MOODS["sad"], register_semitones=-0.5, rate_octaves=0.0
+    )
+    assert np.round(teller.rates, 3).tolist() == [0.9]
+    assert said("One.", grown)[1].rates == [2**-0.1]
 
 
 def test_an_emphasis_lies_on_its_words_and_the_sentence_stays_one() -> None:

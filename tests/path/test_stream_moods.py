@@ -1,5 +1,6 @@
 """Moods on real speech in the persona's voice: heard as documented, passing, and without a click."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -89,6 +90,20 @@ def test_a_mood_is_forgotten_with_the_stream_and_a_manner_is_not() -> None:
     stream.reset()
     quiet = stream.process(said)
     assert abs(20 * np.log10(np.std(quiet) / np.std(neutral)) + 6) < 0.2
+
+
+def test_a_mood_on_top_of_a_manner_stays_within_a_turn() -> None:
+    said, grown = speech()[:RATE], Manner(register_semitones=0.9, level_db=1.0)
+    moved, wanted = open_stream(sample_rate=RATE), open_stream(sample_rate=RATE)
+    for stream in (moved, wanted):
+        stream.set_manner(grown)
+        stream.reset()
+    moved.express("excited", half_life_s=None)
+    wanted.express(
+        replace(MOODS["excited"], register_semitones=1.5 - 0.9, level_db=3.0 - 1.0),
+        half_life_s=None,
+    )
+    np.testing.assert_allclose(moved.process(said), wanted.process(said), atol=1e-6)
 
 
 @pytest.mark.parametrize(

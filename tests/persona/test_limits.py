@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from persona_voice.persona.limits import BUDGETS, life_used, within_life, within_turn
+from persona_voice.persona.limits import BUDGETS, life_used, on_top, within_life, within_turn
 from persona_voice.persona.state import MANNER, Manner
 
 
@@ -45,6 +45,14 @@ def test_what_is_too_far_comes_to_the_end_and_what_is_within_stays(within, which
         for value, wanted in ((1e9, high), (-1e9, low), (low, low), (high / 3, high / 3)):
             manner = replace(Manner(), **{name: value})
             assert within(manner) == replace(Manner(), **{name: wanted})
+
+
+def test_a_mood_on_top_takes_what_room_there_is_and_pulls_nothing_back() -> None:
+    up, down = Manner(level_db=2.5), Manner(level_db=-2.5)
+    assert on_top(up, Manner(level_db=2.0, tilt_db=0.5)) == Manner(level_db=0.5, tilt_db=0.5)
+    assert on_top(up, down) == down
+    assert on_top(Manner(level_db=-24.0), up) == up
+    assert on_top(Manner(level_db=-24.0), down) == Manner()
 
 
 def test_used_is_a_part_of_either_side() -> None:
