@@ -158,7 +158,7 @@ def _started(words: list[str], by_pipe: bool, complaints: IO[bytes]) -> subproce
 
 def _feed(pipe: IO[bytes], text: str) -> None:
     try:
-        pipe.write(text.encode())
+        pipe.write(text.encode(errors="replace"))  # a program that is not fed would wait for ever
         pipe.close()
     except OSError:  # it read what it wanted and went
         return

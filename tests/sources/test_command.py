@@ -164,3 +164,13 @@ def test_a_command_that_cannot_be_meant_is_refused(command: str) -> None:
     with pytest.raises(SettingError) as caught:
         open_source(f"command:{command}")
     assert caught.value.code == "bad_command"
+
+
+def test_a_text_that_is_no_utf_8_holds_no_program_up(tmp_path: Path) -> None:
+    program = tmp_path / "reads.py"
+    program.write_text(
+        "import sys; text = sys.stdin.buffer.read(); assert text == b'a ? b'; "
+        "sys.stdout.buffer.write(b'\\1\\0' * 100)"
+    )
+    with CommandSource(shlex.join([sys.executable, str(program)])) as source:
+        assert sum(map(len, source.speak("a \udcff b"))) == 100
