@@ -131,7 +131,7 @@ impl Course {
         } else {
             0.0
         };
-        if half_lives > HALF_LIVES {
+        if half_lives > HALF_LIVES && self.hops >= RAMP_HOPS {
             return Manner::default();
         }
         self.from
@@ -262,6 +262,20 @@ mod tests {
             assert!((now.level_db - before.level_db).abs() < 6.0 / RAMP_HOPS as f32);
             before = now;
         }
+    }
+
+    #[test]
+    fn a_mood_that_is_gone_at_once_takes_its_time_to_replace_another() {
+        let mut manners = Manners::default();
+        manners.pass(MOOD, 0.0).unwrap();
+        let mut before = after(&mut manners, RAMP_HOPS);
+        manners.pass(MOOD, 0.5).unwrap();
+        for _ in 0..RAMP_HOPS {
+            let now = manners.step();
+            assert!((now.level_db - before.level_db).abs() < 1.2 * 3.0 / RAMP_HOPS as f32);
+            before = now;
+        }
+        assert_eq!(before, Manner::default());
     }
 
     #[test]
