@@ -136,7 +136,8 @@ class Batch:
 class Ends:
     """Both ends of streams of one sample rate: up to their log-mel frames, and from their sound on.
 
-    What lies between is made elsewhere, a hop of all slots in a step. Out of each slot go 87 numbers:
+    From 129 slots on they share the processor's cores, a thread each while they work. What lies
+    between is made elsewhere, a hop of all slots in a step. Out of each slot go 87 numbers:
     1 if there is a hop (else the rest is 0), 1 if the envelopes are to be silent, F0 in Hz, the
     manner's level, breath and tilt in dB and tract in octaves, 80 of log-mel. 241 come back: not 0 if
     the converter failed, 240 samples at 24 kHz.

@@ -1,8 +1,10 @@
 //! Both ends of many conversations, for an engine that has the middle on another processor.
 
+use core::ops::Range;
+
 use crate::batch::{Batch, PIECES_A_SECOND};
 use crate::chain::{Heard, Path, PathStatus};
-use crate::error::{check_range, check_room, DspError};
+use crate::error::{check_range, DspError};
 use crate::math::mel::BANDS;
 use crate::seats::Seats;
 use crate::stage::HOP;
@@ -17,19 +19,21 @@ const BEFORE_MEL: usize = 7;
 ///   out ◀─ resample ─ limit ─ wait ◀────────── [slots, 241] ◀─────────┘ elsewhere
 /// ```
 ///
-/// A step is of one hop, and of all slots. What goes out of each, [`Ends::HEARD`] numbers: 1 if
-/// there is a hop (else the rest is 0), 1 if the envelopes are to be silent, F0 in Hz, the manner's
-/// level, breath and tilt in dB and tract in octaves, 80 of log-mel. What comes back,
-/// [`Ends::MADE`]: 0, or else the converter failed; 240 samples.
+/// In a step `hear` takes a piece of every stream in, and `speak` gives as much of each back; a hop of
+/// each at most lies between. What goes out of a slot, [`Ends::HEARD`] numbers: 1 if there is a hop
+/// (else the rest is 0), 1 if the envelopes are to be silent, F0 in Hz, the manner's level, breath and
+/// tilt in dB and tract in octaves, 80 of log-mel. What comes back, [`Ends::MADE`]: not 0 if the
+/// converter failed; 240 samples.
 ///
 /// # Streaming
-/// As [`Batch`]. `process` does not use the heap.
+/// As [`Batch`]. `hear` and `speak` do not use the heap.
 #[derive(Clone)]
 pub struct Ends {
     sample_rate: u32,
     seats: Seats<Stream>,
-    heard: Vec<f32>,
-    made: Vec<f32>,
+    /// Samples of the rows that were heard and are still to be answered.
+    part: Range<usize>,
+    row: usize,
 }
 
 #[derive(Clone)]
@@ -54,14 +58,19 @@ impl Ends {
         Ok(Self {
             sample_rate,
             seats: Seats::new(slots),
-            heard: vec![0.0; slots * Self::HEARD],
-            made: vec![0.0; slots * Self::MADE],
+            part: 0..0,
+            row: 0,
         })
     }
 
     /// How many streams there is room for.
     pub fn slots(&self) -> usize {
         self.seats.slots()
+    }
+
+    /// How many have joined.
+    pub fn joined(&self) -> usize {
+        self.seats.taken.len()
     }
 
     /// As [`Batch::join`].
@@ -98,59 +107,84 @@ impl Ends {
         Ok(&mut self.seats.stream_mut(slot)?.path)
     }
 
-    /// Blocks `[slots, n]`, row after row, to as many samples.
-    ///
-    /// `make` gets what was heard, `[slots, 87]`, and writes `[slots, 241]`; it answers whether it
-    /// could. If not, there is silence in all streams from then on, and they count as failed.
+    /// Input samples of a step at most: at the slowest rates too, no more than a hop inside.
+    pub fn piece(&self) -> usize {
+        self.sample_rate as usize / PIECES_A_SECOND
+    }
+
+    /// Takes samples `part` of each row of `blocks` `[slots, n]` in, and writes what was heard,
+    /// `[slots, 87]`; whether there is a hop of any stream. `speak` comes next.
     ///
     /// # Errors
-    /// `wrong_shape` unless all rows are of one length, `output_too_short`; nothing is consumed.
-    pub fn process(
+    /// `wrong_shape` unless all rows are of one length and `heard` has a row for each; `out_of_range`
+    /// for a part of more than a piece, or beyond a row. Nothing is consumed.
+    pub fn hear(
         &mut self,
-        input: &[f32],
-        output: &mut [f32],
-        mut make: impl FnMut(&[f32], &mut [f32]) -> bool,
-    ) -> Result<(), DspError> {
-        let len = self.seats.row(input)?;
-        check_room(input.len(), output.len())?;
-        output[..input.len()].fill(0.0);
-        // At the slowest rates too, no more than a hop inside.
-        let piece = self.sample_rate as usize / PIECES_A_SECOND;
-        for start in (0..len).step_by(piece) {
-            let of = |slot: usize| slot * len + start..slot * len + len.min(start + piece);
-            if self.hear(|slot| &input[of(slot)])? {
-                let could = make(&self.heard, &mut self.made);
-                for seat in &mut self.seats.taken {
-                    seat.stream.lost |= !could;
-                }
+        blocks: &[f32],
+        part: Range<usize>,
+        heard: &mut [f32],
+    ) -> Result<bool, DspError> {
+        let row = self.seats.row(blocks)?;
+        Self::check("heard", self.slots() * Self::HEARD, heard.len())?;
+        check_range("end of the part", part.end as f64, 0.0, row as f64)?;
+        let most = self.piece() as f64;
+        check_range("samples of the part", part.len() as f64, 0.0, most)?;
+        heard.fill(0.0);
+        (self.part, self.row) = (part, row);
+        let mut any = false;
+        for seat in &mut self.seats.taken {
+            let path = &mut seat.stream.path;
+            path.hear(&blocks[seat.slot * row..][self.part.clone()])?;
+            if let Some(hop) = path.hop() {
+                any = true;
+                write(&hop, &mut heard[seat.slot * Self::HEARD..][..Self::HEARD]);
             }
-            for seat in &mut self.seats.taken {
-                let (slot, stream) = (seat.slot, &mut seat.stream);
-                let made = &self.made[slot * Self::MADE..];
-                let (failed, sound) = match made.first_chunk::<{ Ends::MADE }>() {
-                    Some([failed, sound @ ..]) if !stream.lost => (*failed != 0.0, sound),
-                    _ => (true, &[0.0; HOP]),
-                };
-                stream.path.utter(failed, sound, &mut output[of(slot)])?;
-            }
+        }
+        Ok(any)
+    }
+
+    /// Writes what was made of it, `[slots, 241]`, into the same part of `blocks`; rows that nobody
+    /// has joined stay as they are. Once for each `hear`; another does nothing.
+    ///
+    /// # Errors
+    /// `wrong_shape` unless `made` has a row for each slot, and `blocks` is as `hear` had it.
+    pub fn speak(&mut self, made: &[f32], blocks: &mut [f32]) -> Result<(), DspError> {
+        Self::check("made", self.slots() * Self::MADE, made.len())?;
+        Self::check("blocks", self.slots() * self.row, blocks.len())?;
+        let part = core::mem::take(&mut self.part);
+        if part.is_empty() {
+            return Ok(());
+        }
+        for seat in &mut self.seats.taken {
+            let stream = &mut seat.stream;
+            let made = &made[seat.slot * Self::MADE..];
+            let (failed, sound) = match made.first_chunk::<{ Ends::MADE }>() {
+                Some([failed, sound @ ..]) if !stream.lost => (*failed != 0.0, sound),
+                _ => (true, &[0.0; HOP]),
+            };
+            let output = &mut blocks[seat.slot * self.row..][part.clone()];
+            stream.path.utter(failed, sound, output)?;
         }
         Ok(())
     }
 
-    /// Whether any stream has a hop now.
-    fn hear<'a>(&mut self, input: impl Fn(usize) -> &'a [f32]) -> Result<bool, DspError> {
-        let mut any = false;
-        self.heard.fill(0.0);
-        self.made.fill(0.0);
+    /// What makes the sound has failed altogether: silence from now on in all streams that are there,
+    /// and they count as failed.
+    pub fn lose(&mut self) {
         for seat in &mut self.seats.taken {
-            seat.stream.path.hear(input(seat.slot))?;
-            if let Some(heard) = seat.stream.path.hop() {
-                any = true;
-                let row = &mut self.heard[seat.slot * Self::HEARD..][..Self::HEARD];
-                write(&heard, row);
-            }
+            seat.stream.lost = true;
         }
-        Ok(any)
+    }
+
+    fn check(what: &'static str, expected: usize, got: usize) -> Result<(), DspError> {
+        if got == expected {
+            return Ok(());
+        }
+        Err(DspError::Length {
+            what,
+            expected,
+            got,
+        })
     }
 }
 

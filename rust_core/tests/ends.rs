@@ -55,6 +55,26 @@ fn make(middles: &mut [Middle], heard: &[f32], made: &mut [f32]) -> bool {
     true
 }
 
+/// Blocks through both ends, piece by piece.
+fn process(
+    ends: &mut Ends,
+    input: &[f32],
+    output: &mut [f32],
+    mut make: impl FnMut(&[f32], &mut [f32]) -> bool,
+) {
+    output.fill(0.0);
+    let len = input.len() / ends.slots();
+    for start in (0..len).step_by(ends.piece()) {
+        let mut heard = vec![f32::NAN; ends.slots() * Ends::HEARD];
+        let mut made = vec![0.0; ends.slots() * Ends::MADE];
+        let part = start..len.min(start + ends.piece());
+        if ends.hear(input, part, &mut heard).unwrap() && !make(&heard, &mut made) {
+            ends.lose();
+        }
+        ends.speak(&made, output).unwrap();
+    }
+}
+
 fn alone(input: &[f32]) -> Vec<f32> {
     let mut output = vec![0.0; input.len()];
     Chain::new(path(), network())
@@ -94,7 +114,7 @@ fn each_stream_is_what_it_is_alone_to_the_last_bit() {
             }
         }
         let middle = |heard: &[f32], made: &mut [f32]| make(&mut middles, heard, made);
-        ends.process(&input, &mut output, middle).unwrap();
+        process(&mut ends, &input, &mut output, middle);
         for (k, (slot, _, said)) in told.iter_mut().enumerate() {
             if here(k) {
                 said.extend(&output[*slot * len..][..len]);
@@ -121,13 +141,13 @@ fn a_step_that_fails_silences_those_who_were_there() {
     };
     let input = Random::new(1).noise(SLOTS * 4410);
     let mut output = vec![0.0; input.len()];
-    ends.process(&input, &mut output, loud).unwrap();
+    process(&mut ends, &input, &mut output, loud);
     assert!(output[slot * 4410..].iter().any(|y| y.abs() > 0.3));
     assert!(!ends.status(slot).unwrap().failed);
-    ends.process(&input, &mut output, |_, _| false).unwrap();
+    process(&mut ends, &input, &mut output, |_, _| false);
     assert!(ends.status(slot).unwrap().failed);
     let new = ends.join(path()).unwrap();
-    ends.process(&input, &mut output, loud).unwrap();
+    process(&mut ends, &input, &mut output, loud);
     let loudest = |slot: usize| {
         let said = output[slot * 4410..][..4410].iter();
         said.fold(0.0f32, |most, y| most.max(y.abs()))
@@ -147,7 +167,7 @@ fn a_slot_whose_converter_failed_says_so_and_sounds_as_it_is_told() {
         made[failing * Ends::MADE] = 1.0;
         true
     };
-    ends.process(&input, &mut output, make).unwrap();
+    process(&mut ends, &input, &mut output, make);
     assert!(ends.status(failing).unwrap().failed);
     assert!(!ends.status(sound).unwrap().failed);
 }
@@ -159,12 +179,30 @@ fn mistakes_are_refused() {
     ends.join(path()).unwrap();
     let code = |error: persona_dsp::DspError| error.code();
     assert_eq!(ends.join(path()).map_err(code), Err("batch_full"));
-    let none = |_: &[f32], _: &mut [f32]| unreachable!("a refused block is not heard");
-    let mut output = [0.0; 882];
-    let odd = ends.process(&[0.0; 881], &mut output, none);
-    assert_eq!(odd.map_err(code), Err("wrong_shape"));
-    let short = ends.process(&[0.0; 882], &mut output[1..], none);
-    assert_eq!(short.map_err(code), Err("output_too_short"));
+    let (mut heard, made) = ([0.0; 2 * Ends::HEARD], [0.0; 2 * Ends::MADE]);
+    let mut blocks = [0.5; 882];
+    for (len, part, room) in [
+        (881, 0..441, 2 * Ends::HEARD),
+        (882, 0..441, Ends::HEARD),
+        (882, 1..442, 2 * Ends::HEARD),
+        (1764, 0..442, 2 * Ends::HEARD),
+    ] {
+        let refused = ends.hear(&[0.0; 1764][..len], part, &mut heard[..room]);
+        let code = refused.map_err(code);
+        assert!(matches!(code, Err("wrong_shape" | "out_of_range")));
+    }
+    ends.speak(&made, &mut []).unwrap();
+    ends.hear(&[0.0; 882], 0..441, &mut heard).unwrap();
+    let other = ends.speak(&made, &mut blocks[1..]).map_err(code);
+    assert_eq!(other, Err("wrong_shape"));
+    let short = ends.speak(&made[1..], &mut blocks).map_err(code);
+    assert_eq!(short, Err("wrong_shape"));
+    ends.speak(&made, &mut blocks).unwrap();
+    assert!(blocks.iter().all(|y| *y == 0.0));
+    // Only once.
+    blocks.fill(0.5);
+    ends.speak(&made, &mut blocks).unwrap();
+    assert!(blocks.iter().all(|y| *y == 0.5));
     ends.leave(1).unwrap();
     assert_eq!(ends.leave(1).map_err(code), Err("not_joined"));
     assert_eq!(ends.status(1).map_err(code).err(), Some("not_joined"));

@@ -147,24 +147,18 @@ fn ends() {
     };
     let path = persona_dsp::Path::new(44_100, 720, targets, 1);
     ends.join(path.unwrap()).unwrap();
-    let input = Random::new(3).noise(3 * 2000 + 1);
-    let mut output = vec![0.0; input.len()];
+    let mut blocks = Random::new(3).noise(3 * 441 + 1);
+    let mut heard = [0.0; 3 * persona_dsp::Ends::HEARD];
+    let made = [0.0; 3 * persona_dsp::Ends::MADE];
     let calls = heap_calls(|| {
-        for (len, could) in [
-            (2000, true),
-            (240, true),
-            (0, true),
-            (7, true),
-            (900, false),
-        ] {
-            let make = |heard: &[f32], made: &mut [f32]| {
-                made[0] = heard[0];
-                could
-            };
-            assert!(ends.process(&input[..3 * len], &mut output, make).is_ok());
-            let refused = ends.process(&input[..3 * len + 1], &mut output, make);
-            assert!(refused.is_err());
+        for len in [441, 441, 0, 7, 441] {
+            let (rows, refused) = (&mut blocks[..3 * len], 0..len + 1);
+            assert!(ends.hear(rows, refused, &mut heard).is_err());
+            assert!(ends.hear(rows, 0..len, &mut heard).is_ok());
+            assert!(ends.speak(&made[1..], rows).is_err());
+            assert!(ends.speak(&made, rows).is_ok());
         }
+        ends.lose();
     });
     assert_eq!(calls, 0);
 }

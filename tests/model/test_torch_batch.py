@@ -101,6 +101,26 @@ def test_whoever_takes_a_slot_that_was_left_begins_as_new() -> None:
     assert off(out[other], open_stream(sample_rate=rate).process(stays)[rate:]) < TOLERANCE
 
 
+def test_in_more_slots_than_a_thread_takes_each_sounds_as_alone() -> None:
+    rate, slots = 24_000, 150
+    batch = torch_batch(slots, rate)
+    said = {batch.join(): speech(name, rate, 1.0) for name in ("austen_en_m", "arctic_slt_en_f")}
+    blocks = np.full((slots, rate), np.nan, np.float32)
+    for slot, samples in said.items():
+        blocks[slot] = samples
+    out = batch.process(blocks)
+    for slot, samples in said.items():
+        assert off(out[slot], open_stream(sample_rate=rate).process(samples)) < TOLERANCE
+    free = sorted(set(range(slots)) - set(said))
+    assert not out[free].any()
+    with pytest.raises(SettingError, match=f"joined first, got {free[-1]}"):
+        batch.status(free[-1])
+    others = [batch.join() for _ in free]
+    assert sorted(others) == free
+    with pytest.raises(SettingError, match=f"all {slots} are taken"):
+        batch.join()
+
+
 def test_studio_sounds_as_it_does_alone() -> None:
     batch = open_batch(1, sample_rate=24_000, mode="studio", engine="torch")
     batch.join()
