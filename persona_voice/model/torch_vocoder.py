@@ -89,7 +89,7 @@ class Vocoder(nn.Module):
         filters = self.filters(envelopes)
         both = torch.stack([last.filters, filters], 2)
         spectrum = (torch.stack([pulses, noise], 1) * both).sum((1, 2))
-        spectrum.imag[:, :: BINS - 1] = 0
+        spectrum.imag[:, :: BINS - 1].zero_()
         sound = torch.fft.irfft(spectrum, n=FFT) + nn.functional.pad(last.tail, (0, HOP))
         flat = torch.cat([last.mean, sound[:, :HOP]], 1) @ self.flatten_mean
         mean = torch.stack([sound[:, HOP - 1], flat[:, -1]], 1)

@@ -1,7 +1,12 @@
 """The parts of the torch batch against the core's, slot by slot; and that no step asks the device."""
 
+from typing import Any
+
 import numpy as np
+import pytest
 import torch
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from persona_voice import _core
 from persona_voice.build import weights_folder
@@ -73,17 +78,59 @@ def voices(device: str, mode: str = "live") -> Voices:
     return Voices(network_of(read_weights(file)), mode, SLOTS, 1, torch.device(device))
 
 
-def test_no_step_asks_the_device_for_anything_and_all_lies_there() -> None:
-    # On this device tensors have a shape and no numbers: whoever looks at one, or has one elsewhere,
-    # fails.
+class OnDevice(TorchDispatchMode):
+    """Refuses whatever makes a tensor elsewhere."""
+
+    def __init__(self, device: str) -> None:
+        super().__init__()
+        self.device = device
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        made = func(*args, **(kwargs or {}))
+        for tensor in made if isinstance(made, (tuple, list)) else (made,):
+            if isinstance(tensor, torch.Tensor) and tensor.device.type != self.device:
+                raise RuntimeError(f"{func} made a tensor on {tensor.device}")
+        return made
+
+
+def test_no_step_asks_the_device_for_anything_and_all_is_made_there() -> None:
+    # Tensors of this device have a shape and no numbers: whoever looks at one fails.
     for mode in MODES:
         there = voices("meta", mode)
         before = [tensor.shape for tensor in tensors_of(there.slots)]
-        made = there.step(torch.zeros(SLOTS, 87, device="meta"))
-        there.clear(1)
+        heard = torch.zeros(SLOTS, 87, device="meta")
+        with OnDevice("meta"):
+            made = there.step(heard)
+            there.clear(1)
         assert made.shape == (SLOTS, 241)
-        assert made.device.type == "meta"
         assert [tensor.shape for tensor in tensors_of(there.slots)] == before
+    with OnDevice("meta"), pytest.raises(RuntimeError, match="made a tensor on cpu"):
+        torch.zeros(1)
+
+
+def heard_at(hop: int) -> torch.Tensor:
+    """Of some slots there is a hop; F0 and log-mel move."""
+    heard = torch.rand(SLOTS, 87, generator=torch.Generator().manual_seed(hop)) * 4 - 8
+    heard[:, :7] = torch.tensor([1.0, 0.0, 150.0 + hop, 1.0, 2.0, -1.0, 0.02])
+    heard[hop % SLOTS, 0] = hop % 2
+    return heard
+
+
+def test_a_step_recorded_once_and_replayed_goes_on_as_if_it_were_called() -> None:
+    # What a graph of kernels needs: the same work at every step, whatever the numbers.
+    called, recorded = voices("cpu"), voices("cpu")
+    with torch.no_grad():
+        # Without a hop nothing changes, while it is recorded.
+        replay = make_fx(lambda heard: recorded.step(heard))(torch.zeros(SLOTS, 87))
+        for hop in range(40):
+            heard = heard_at(hop)
+            said = called.step(heard)
+            assert torch.equal(replay(heard), said)
+    assert said.abs().max() > 0.003
+    for one, other in zip(tensors_of(called.slots), tensors_of(recorded.slots), strict=True):
+        assert torch.equal(one, other)
 
 
 def test_a_slot_without_a_hop_gives_zeros_and_keeps_its_state() -> None:
