@@ -10,6 +10,7 @@ import argparse
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +35,8 @@ MEMORY_STREAMS = 512
 Step = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 
 
-def batch(count: int) -> Step:
-    streams = open_batch(count, PERSONA, STREAM_RATE)
+def batch(count: int, engine: str = "native", device: str = "cpu") -> Step:
+    streams = open_batch(count, PERSONA, STREAM_RATE, engine=engine, device=device)
     for _ in range(count):
         streams.join()
     return streams.process
@@ -152,6 +153,8 @@ def start_ms(count: int) -> float:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, help="write the result here")
     parser.add_argument("--seconds", type=float, default=60.0, help="default: %(default)s")
+    parser.add_argument("--engine", choices=("native", "torch"), default="native")
+    parser.add_argument("--device", default="cpu", help="of the engine torch; default: %(default)s")
 
 
 def main(options: argparse.Namespace) -> None:
@@ -160,7 +163,8 @@ def main(options: argparse.Namespace) -> None:
     print(f"a stream: {memory:.0f} kB beyond the weights, {start:.1f} ms from open to first block")
     sound = speech(20.0)
     found = {}
-    for name, make in (("batch", batch), ("one by one", one_by_one)):
+    together = partial(batch, engine=options.engine, device=options.device)
+    for name, make in (("batch", together), ("one by one", one_by_one)):
         figures = found[name] = most(make, sound, options.seconds)
         print(
             f"{name}: {figures['streams']} streams carried for {options.seconds:.0f} s; late p50 "
@@ -168,6 +172,8 @@ def main(options: argparse.Namespace) -> None:
             f"{figures['late_ms_max']:.2f} ms; {figures['cpu_share']:.2f} of a core",
             flush=True,
         )
-    circumstances = report.circumstances("streams", {"block_ms": BLOCK_MS, "seed": SEED})
+    settings = {"block_ms": BLOCK_MS, "seed": SEED}
+    settings |= {"engine": options.engine, "device": options.device}
+    circumstances = report.circumstances("streams", settings)
     figures = {"memory_kb": memory, "start_ms": start, **found}
     report.write(circumstances | {"figures": figures}, options.json)
