@@ -98,7 +98,8 @@ def open_batch(
         As of `open_stream`, for all streams.
     engine : str
         ``native``, the Rust core, or ``torch``, for GPUs: network and vocoder run there, and only
-        sound comes back. ``auto`` takes native.
+        sound comes back; the core keeps the rest, from 129 slots on with a thread for each of the
+        processor's cores. ``auto`` takes native.
     device : str
         Of the engine torch, as torch names it: ``cpu``, ``cuda``, ``cuda:1``.
 
