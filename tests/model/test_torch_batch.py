@@ -227,7 +227,7 @@ def test_ctrl_c_in_a_step_goes_on_and_ends_no_stream(monkeypatch: pytest.MonkeyP
     assert batch.process(said[None]).any()
 
 
-@pytest.mark.parametrize("device", ["toaster", "cuda:99", "cpu:x"])
+@pytest.mark.parametrize("device", ["toaster", "cuda:99", "cpu:x", "meta"])
 def test_a_device_that_is_not_here_is_refused(device: str) -> None:
     with pytest.raises(SettingError, match="device must be one that torch has here") as caught:
         open_batch(1, engine="torch", device=device)
