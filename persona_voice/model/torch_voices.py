@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from persona_voice.converter import SILENT
+from persona_voice.converter import BANDS, SILENT
 from persona_voice.model.network import ConverterNetwork
 from persona_voice.model.torch_articulation import Articulated, Articulation
 from persona_voice.model.torch_manner import Colour
@@ -21,6 +21,7 @@ from persona_voice.model.torch_vocoder import Sounding, Vocoder
 # Where the numbers of a slot lie, as `persona_voice._core.Ends` gives them.
 HOP_THERE, SILENT_THERE, F0 = 0, 1, 2
 MANNER, MEL = slice(3, 7), slice(7, None)
+HEARD = 7 + BANDS
 # Log-mel further from 0 than this is not believed.
 LOUDEST_MEL = 60.0
 

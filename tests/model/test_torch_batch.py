@@ -86,6 +86,23 @@ def test_streams_that_join_at_different_hops_sound_as_they_do_alone(rate: int) -
     assert batch.latency_samples == open_stream(sample_rate=rate).latency_samples
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU that torch can use")
+def test_on_a_gpu_too_streams_sound_as_they_do_alone() -> None:
+    rate = 48_000
+    batch = open_batch(3, sample_rate=rate, engine="torch", device="cuda")
+    names = ("arctic_slt_en_f", "austen_en_m")
+    first, later = (speech(name, rate, 5.0) for name in names)
+    slot, begun = batch.join(), rate // 2
+    before = batch.process(np.stack([first[:begun]] * 3))[slot]
+    other = batch.join()
+    rows = np.zeros((3, len(first) - begun), np.float32)
+    rows[slot], rows[other] = first[begun:], later[: len(first) - begun]
+    out = batch.process(rows)
+    alone = [open_stream(sample_rate=rate).process(of) for of in (first, rows[other])]
+    assert off(np.concatenate([before, out[slot]]), alone[0]) < TOLERANCE
+    assert off(out[other], alone[1]) < TOLERANCE
+
+
 def test_whoever_takes_a_slot_that_was_left_begins_as_new() -> None:
     rate = 24_000
     batch = torch_batch(2, rate)
