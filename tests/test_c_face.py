@@ -2,10 +2,13 @@
 
 import ctypes
 import json
+import math
 import os
+import re
 import shutil
 import subprocess
 import wave
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +19,12 @@ from safetensors.numpy import save_file
 from persona_voice import build
 from persona_voice.path.offline import convert_array
 from persona_voice.persona.persona import load_persona
+from persona_voice.persona.state import Manner
 
 ROOT = Path(__file__).parents[1]
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 WEIGHTS = build.weights_folder() / "converter.safetensors"
+HEADER = ROOT / "rust_core/c/include/persona_voice.h"
 RATE = 16_000
 OK, NULL, REFUSED = 0, -1, -2
 
@@ -57,6 +62,8 @@ def library(folder: Path) -> ctypes.CDLL:
     library.pv_stream_latency.restype = ctypes.c_size_t
     library.pv_stream_process.argtypes = (pointer, pointer, pointer, ctypes.c_size_t)
     library.pv_stream_set_targets.argtypes = (pointer, ctypes.c_float, ctypes.c_float)
+    library.pv_stream_set_manner.argtypes = (pointer, pointer)
+    library.pv_stream_express.argtypes = (pointer, pointer, ctypes.c_float)
     library.pv_stream_status.argtypes = (pointer, ctypes.POINTER(Status))
     for name in ("pv_stream_reset", "pv_stream_close", "pv_network_close"):
         getattr(library, name).argtypes = (pointer,)
@@ -106,6 +113,102 @@ def test_it_gives_the_samples_that_python_gives(library: ctypes.CDLL, mode: str)
     library.pv_stream_close(stream)
 
 
+def in_c(manner: Manner) -> ctypes.Array[ctypes.c_float]:
+    """A `pv_manner`, its fields in the header's order."""
+    inside = HEADER.read_text().split("typedef struct {")[1].split("} pv_manner;")[0]
+    order = re.findall(r"float (\w+);", inside)
+    values = asdict(manner) | {"tract_octaves": 0.0}
+    return (ctypes.c_float * 6)(*(values[name] for name in order))
+
+
+GROWN = Manner(register_semitones=-2.0, breath_db=4.0, tilt_db=-1.0)
+MOOD = Manner(register_semitones=3.0, range_octaves=0.5, level_db=4.0, breath_db=-2.0, tilt_db=1.5)
+
+
+def test_a_manner_and_a_mood_give_the_samples_that_python_gives(library: ctypes.CDLL) -> None:
+    network, stream = opened(library)
+    python = build.open_stream(sample_rate=RATE)
+    x = speech()
+
+    def said() -> np.ndarray:
+        y = np.full_like(x, np.nan)
+        code = library.pv_stream_process(stream, x.ctypes.data, y.ctypes.data, len(x))
+        assert code == OK
+        return y
+
+    plain = said()
+    assert np.array_equal(plain, python.process(x))
+    assert library.pv_stream_set_manner(stream, in_c(GROWN)) == OK
+    python.set_manner(GROWN)
+    assert np.array_equal(said(), python.process(x))
+    assert library.pv_stream_express(stream, in_c(MOOD), 50.0) == OK
+    python.express(MOOD, half_life_s=0.5)
+    assert np.array_equal(said(), python.process(x))
+    # The manner outlasts a reset, the mood does not.
+    assert library.pv_stream_reset(stream) == OK
+    python.reset()
+    grown = said()
+    assert np.array_equal(grown, python.process(x))
+    assert not np.array_equal(grown, plain)
+    library.pv_stream_close(stream)
+    library.pv_network_close(network)
+
+
+def test_a_stream_that_refused_goes_on_as_if_it_had_not_been_asked(library: ctypes.CDLL) -> None:
+    (network, asked), (other, left_alone) = opened(library), opened(library)
+    told = []
+
+    def refused(call: int, code: int) -> None:
+        assert call == code
+        told.append(library.pv_last_error().decode())
+
+    x = speech()
+    one, two = np.empty_like(x), np.empty_like(x)
+    wide, half = in_c(Manner(tilt_db=6.5)), in_c(Manner())
+    half[5] = math.nan
+    for at in range(0, len(x), 400):
+        place, room = x.ctypes.data + 4 * at, one.ctypes.data + 4 * at
+        assert library.pv_stream_process(asked, place, room, 400) == OK
+        refused(library.pv_stream_process(asked, place, None, 400), NULL)
+        refused(library.pv_stream_set_targets(asked, 195.0, math.nan), REFUSED)
+        refused(library.pv_stream_set_manner(asked, wide), REFUSED)
+        refused(library.pv_stream_set_manner(asked, None), NULL)
+        refused(library.pv_stream_express(asked, half, 1.0), REFUSED)
+        refused(library.pv_stream_express(asked, in_c(MOOD), -1.0), REFUSED)
+        refused(library.pv_stream_express(None, in_c(MOOD), 1.0), NULL)
+    assert told[:7] == [
+        "in and out must not be NULL",
+        "range must lie in 0..=3, got NaN",
+        "tilt_db must lie in -6..=6, got 6.5",
+        "manner must not be NULL",
+        "tract_octaves must lie in -0.5..=0.5, got NaN",
+        "half-life in hops must lie in 0..=1000000000, got -1",
+        "stream must not be NULL",
+    ]
+    assert library.pv_stream_process(left_alone, x.ctypes.data, two.ctypes.data, len(x)) == OK
+    assert np.array_equal(one, two)
+    for each in (asked, left_alone):
+        library.pv_stream_close(each)
+    library.pv_network_close(network)
+    library.pv_network_close(other)
+
+
+def test_samples_that_are_not_finite_are_counted_and_taken_as_zeros(library: ctypes.CDLL) -> None:
+    network, stream = opened(library)
+    x = speech()
+    x[[3, 700, 701]] = np.nan, np.inf, -np.inf
+    y = np.empty_like(x)
+    assert library.pv_stream_process(stream, x.ctypes.data, y.ctypes.data, len(x)) == OK
+    assert np.array_equal(
+        y, build.open_stream(sample_rate=RATE).process(np.nan_to_num(x, posinf=0, neginf=0))
+    )
+    status = Status()
+    assert library.pv_stream_status(stream, ctypes.byref(status)) == OK
+    assert (status.non_finite, status.failed) == (3, 0)
+    library.pv_stream_close(stream)
+    library.pv_network_close(network)
+
+
 def test_mistakes_are_told(library: ctypes.CDLL, tmp_path: Path) -> None:
     def told() -> str:
         return str(library.pv_last_error().decode())
@@ -130,8 +233,11 @@ def test_mistakes_are_told(library: ctypes.CDLL, tmp_path: Path) -> None:
         assert not library.pv_network_open(str(tmp_path / name).encode(), b"live")
         assert text in told()
     network, stream = opened(library)
-    assert not library.pv_stream_open(network, 7999, 195.0, 1.0)
-    assert told() == "sample_rate in Hz must lie in 8000..=192000, got 7999"
+    for rate in (0, 7999, 192_001, 2**32 - 1):
+        assert not library.pv_stream_open(network, rate, 195.0, 1.0)
+        assert told() == f"sample_rate in Hz must lie in 8000..=192000, got {rate}"
+    assert not library.pv_stream_open(network, RATE, math.nan, 1.0)
+    assert told() == "register_hz must lie in 60..=500, got NaN"
     assert not library.pv_stream_open(None, RATE, 195.0, 1.0)
     assert library.pv_stream_set_targets(stream, 5.0, 1.0) == REFUSED
     assert told() == "register_hz must lie in 60..=500, got 5"

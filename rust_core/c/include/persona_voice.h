@@ -9,8 +9,9 @@
  *   pv_network_close(network);
  *
  * A network may be shared by all threads and outlived by its streams. A stream is for one thread at a
- * time. No function but `open` and `close` uses the heap. What fails gives NULL or a code below, and
- * pv_last_error() says what, the rule and the value.
+ * time, and not to be used after its close. No function but `open` and `close` uses the heap, nor does
+ * one that refuses. What fails gives NULL or a code below, and pv_last_error() says what, the rule and
+ * the value. What was refused has changed nothing: the stream goes on.
  */
 #ifndef PERSONA_VOICE_H
 #define PERSONA_VOICE_H
@@ -31,6 +32,16 @@ enum {
     PV_REFUSED = -2,     /* a value out of its range */
     PV_PANIC = -3        /* a mistake of this library; the stream must be closed */
 };
+
+/* Differences from how the voice of the weights speaks; all 0 is none. */
+typedef struct {
+    float register_semitones; /* of its F0, -12 to 12 */
+    float range_octaves;      /* of the factor on F0's deviations from its mean: log2, -2 to 2 */
+    float level_db;           /* of all that sounds, -24 to 24 */
+    float breath_db;          /* of the noise in voiced sounds, -24 to 24 */
+    float tilt_db;            /* of the spectrum, per octave about 500 Hz, -6 to 6 */
+    float tract_octaves;      /* of the vocal tract's length: log2, -0.5 to 0.5; longer is lower formants */
+} pv_manner;
 
 /* What the newest hop of 10 ms was like, and what has gone wrong so far. */
 typedef struct {
@@ -55,19 +66,29 @@ void pv_stream_close(pv_stream *stream);
 /* Samples by which the output trails the input. 0 for NULL. */
 size_t pv_stream_latency(const pv_stream *stream);
 
-/* Converts a block of any length; in and out hold n samples each, and may be the same. When it
- * fails, out is silence. */
+/* Converts a block of any length, 0 too; in and out hold n samples each, and are the same or apart. When
+ * it fails, out is silence. A sample that is not finite counts as 0, and in non_finite. */
 int pv_stream_process(pv_stream *stream, const float *in, float *out, size_t n);
 
-/* Steers to another register and range, over 200 ms. */
+/* Steers to another register and range, over 200 ms. PV_REFUSED outside their ranges: the old ones stay. */
 int pv_stream_set_targets(pv_stream *stream, float register_hz, float range);
 
-/* Forgets what was heard. */
+/* Speaks in this manner until told otherwise, over 200 ms; it outlasts a reset. PV_REFUSED for a value
+ * outside its range, or none: the old manner stays. */
+int pv_stream_set_manner(pv_stream *stream, const pv_manner *manner);
+
+/* A mood, on top of the manner: there within 200 ms, and half of it gone after each half-life of so many
+ * hops of 10 ms; 0 for one that stays until the next. PV_REFUSED as above: the old mood stays. */
+int pv_stream_express(pv_stream *stream, const pv_manner *mood, float half_life_hops);
+
+/* Forgets what was heard, and the mood; targets and manner stay. */
 int pv_stream_reset(pv_stream *stream);
 
 int pv_stream_status(const pv_stream *stream, pv_status *status);
 
-/* What went wrong last on this thread; until the next failure on it. */
+/* What went wrong last on this thread, in UTF-8, at most 1023 bytes of it; until the next failure there.
+ * In a library that was loaded by dlopen, the system takes memory for it at a thread's first refusal or
+ * first call of this: a thread that must not wait for the heap calls it once before. */
 const char *pv_last_error(void);
 
 #ifdef __cplusplus

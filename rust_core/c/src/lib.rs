@@ -1,14 +1,15 @@
 //! `persona_voice.h`: what is documented there is not said again here.
 #![allow(missing_docs)]
 
+mod last_error;
 mod weights;
 
-use std::cell::RefCell;
-use std::ffi::{c_char, c_int, CStr, CString};
+use std::ffi::{c_char, c_int, CStr};
+use std::fmt::Display;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::Path as File;
 
-use persona_dsp::{Chain, Network, Path, ProsodyTargets, Stage};
+use persona_dsp::{Chain, DspError, Manner, Network, Path, ProsodyTargets, Stage};
 
 /// As of the streams of the Python package.
 const NOISE_SEED: u64 = 0x05A3_A47A;
@@ -19,10 +20,6 @@ const OK: c_int = 0;
 const NULL: c_int = -1;
 const REFUSED: c_int = -2;
 const PANIC: c_int = -3;
-
-thread_local! {
-    static LAST_ERROR: RefCell<CString> = RefCell::default();
-}
 
 pub struct PvNetwork {
     network: Network,
@@ -42,9 +39,31 @@ pub struct PvStatus {
     pub failed: c_int,
 }
 
-fn fails(code: c_int, message: impl Into<Vec<u8>>) -> c_int {
-    let message = CString::new(message).unwrap_or_default();
-    LAST_ERROR.with(|last| *last.borrow_mut() = message);
+#[repr(C)]
+pub struct PvManner {
+    pub register_semitones: f32,
+    pub range_octaves: f32,
+    pub level_db: f32,
+    pub breath_db: f32,
+    pub tilt_db: f32,
+    pub tract_octaves: f32,
+}
+
+impl From<&PvManner> for Manner {
+    fn from(of: &PvManner) -> Self {
+        Self {
+            register_semitones: of.register_semitones,
+            range_octaves: of.range_octaves,
+            level_db: of.level_db,
+            breath_db: of.breath_db,
+            tilt_db: of.tilt_db,
+            tract_octaves: of.tract_octaves,
+        }
+    }
+}
+
+fn fails(code: c_int, message: impl Display) -> c_int {
+    last_error::tell(message);
     code
 }
 
@@ -143,7 +162,10 @@ pub unsafe extern "C" fn pv_stream_latency(stream: *const PvStream) -> usize {
 ///
 /// # Safety
 /// An open stream that no other thread uses, or NULL.
-unsafe fn on(stream: *mut PvStream, work: impl FnOnce(&mut Chain) -> Result<(), String>) -> c_int {
+unsafe fn on(
+    stream: *mut PvStream,
+    work: impl FnOnce(&mut Chain) -> Result<(), DspError>,
+) -> c_int {
     guarded(|| {
         // SAFETY: open and ours alone, the caller says.
         let Some(stream) = (unsafe { stream.as_mut() }) else {
@@ -151,9 +173,26 @@ unsafe fn on(stream: *mut PvStream, work: impl FnOnce(&mut Chain) -> Result<(), 
         };
         match work(&mut stream.0) {
             Ok(()) => OK,
-            Err(message) => fails(REFUSED, message),
+            Err(error) => fails(REFUSED, error),
         }
     })
+}
+
+/// The same, with a manner.
+///
+/// # Safety
+/// As of `on`; a manner, or NULL.
+unsafe fn in_manner(
+    stream: *mut PvStream,
+    manner: *const PvManner,
+    work: impl FnOnce(&mut Chain, Manner) -> Result<(), DspError>,
+) -> c_int {
+    // SAFETY: the caller says that it is one.
+    let Some(manner) = (unsafe { manner.as_ref() }) else {
+        return fails(NULL, "manner must not be NULL");
+    };
+    // SAFETY: handed on.
+    unsafe { on(stream, |chain| work(chain, manner.into())) }
 }
 
 /// # Safety
@@ -171,9 +210,7 @@ pub unsafe extern "C" fn pv_stream_process(
             let len = PIECE.min(n - at);
             // SAFETY: `at + len <= n`, and the caller says that so many can be read.
             unsafe { std::ptr::copy_nonoverlapping(input.add(at), heard.as_mut_ptr(), len) };
-            chain
-                .process(&heard[..len], &mut said[..len])
-                .map_err(|error| error.to_string())?;
+            chain.process(&heard[..len], &mut said[..len])?;
             // SAFETY: the same, of writing.
             unsafe { std::ptr::copy_nonoverlapping(said.as_ptr(), output.add(at), len) };
         }
@@ -202,13 +239,32 @@ pub unsafe extern "C" fn pv_stream_set_targets(
     range: f32,
 ) -> c_int {
     let targets = ProsodyTargets { register_hz, range };
-    let set = |chain: &mut Chain| {
-        chain
-            .set_targets(targets)
-            .map_err(|error| error.to_string())
-    };
     // SAFETY: handed on.
-    unsafe { on(stream, set) }
+    unsafe { on(stream, |chain| chain.set_targets(targets)) }
+}
+
+/// # Safety
+/// An open stream that no other thread uses, or NULL; a manner, or NULL.
+#[no_mangle]
+pub unsafe extern "C" fn pv_stream_set_manner(
+    stream: *mut PvStream,
+    manner: *const PvManner,
+) -> c_int {
+    // SAFETY: handed on.
+    unsafe { in_manner(stream, manner, Chain::set_manner) }
+}
+
+/// # Safety
+/// An open stream that no other thread uses, or NULL; a manner, or NULL.
+#[no_mangle]
+pub unsafe extern "C" fn pv_stream_express(
+    stream: *mut PvStream,
+    mood: *const PvManner,
+    half_life_hops: f32,
+) -> c_int {
+    let express = |chain: &mut Chain, mood| chain.express(mood, half_life_hops);
+    // SAFETY: handed on.
+    unsafe { in_manner(stream, mood, express) }
 }
 
 /// # Safety
@@ -248,5 +304,5 @@ pub unsafe extern "C" fn pv_stream_status(stream: *const PvStream, status: *mut 
 
 #[no_mangle]
 pub extern "C" fn pv_last_error() -> *const c_char {
-    LAST_ERROR.with(|last| last.borrow().as_ptr())
+    last_error::told()
 }
