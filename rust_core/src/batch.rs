@@ -67,8 +67,7 @@ impl Batch {
     /// # Errors
     /// `out_of_range` for a path of another sample rate, `batch_full`.
     pub fn join(&mut self, path: Path) -> Result<usize, DspError> {
-        let (rate, got) = (f64::from(self.sample_rate), f64::from(path.sample_rate()));
-        check_range("sample_rate in Hz", got, rate, rate)?;
+        same_rate(self.sample_rate, &path)?;
         let memory = self.network.memory();
         self.seats.join(Stream { path, memory })
     }
@@ -142,5 +141,16 @@ impl Batch {
             done += now;
         }
         Ok(())
+    }
+}
+
+/// # Errors
+/// `out_of_range` for a path of another sample rate.
+pub(crate) fn same_rate(expected: u32, path: &Path) -> Result<(), DspError> {
+    let got = path.sample_rate();
+    if got == expected {
+        Ok(())
+    } else {
+        Err(DspError::OtherRate { expected, got })
     }
 }

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use crate::batch::{Batch, PIECES_A_SECOND};
+use crate::batch::{same_rate, Batch, PIECES_A_SECOND};
 use crate::chain::{Heard, Path, PathStatus};
 use crate::error::{check_range, DspError};
 use crate::math::mel::BANDS;
@@ -78,8 +78,7 @@ impl Ends {
     /// # Errors
     /// `out_of_range` for a path of another sample rate, `batch_full`.
     pub fn join(&mut self, path: Path) -> Result<usize, DspError> {
-        let (rate, got) = (f64::from(self.sample_rate), f64::from(path.sample_rate()));
-        check_range("sample_rate in Hz", got, rate, rate)?;
+        same_rate(self.sample_rate, &path)?;
         self.seats.join(Stream { path, lost: false })
     }
 

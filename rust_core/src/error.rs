@@ -41,6 +41,27 @@ pub enum DspError {
         /// The length given.
         got: usize,
     },
+    /// A tensor of a network that is missing, or not as long as its shape demands.
+    Tensor {
+        /// Which.
+        name: TensorName,
+        /// The length demanded.
+        expected: usize,
+        /// The length found; 0 for one that is missing.
+        got: usize,
+    },
+    /// A tensor of a network with an infinity in it, or what is no number.
+    NotFinite {
+        /// Which.
+        name: TensorName,
+    },
+    /// A path of another sample rate than the batch that it would join.
+    OtherRate {
+        /// Of the batch, in Hz.
+        expected: u32,
+        /// Of the path, in Hz.
+        got: u32,
+    },
     /// No slot of a batch is free.
     BatchFull {
         /// How many it has.
@@ -57,9 +78,10 @@ impl DspError {
     /// A word that programs may rely on.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::OutOfRange { .. } => "out_of_range",
+            Self::OutOfRange { .. } | Self::OtherRate { .. } => "out_of_range",
             Self::OutputTooShort { .. } => "output_too_short",
-            Self::Shape { .. } | Self::Length { .. } => "wrong_shape",
+            Self::Shape { .. } | Self::Length { .. } | Self::Tensor { .. } => "wrong_shape",
+            Self::NotFinite { .. } => "not_finite",
             Self::BatchFull { .. } => "batch_full",
             Self::NotJoined { .. } => "not_joined",
         }
@@ -100,6 +122,25 @@ impl fmt::Display for DspError {
             } => {
                 write!(f, "{what} must hold {expected} values, got {got}")
             }
+            Self::Tensor {
+                name,
+                expected,
+                got,
+            } => {
+                write!(f, "{name} must hold {expected} values, got {got}")
+            }
+            Self::NotFinite { name } => {
+                write!(
+                    f,
+                    "{name} must hold finite numbers only, got NaN or infinity"
+                )
+            }
+            Self::OtherRate { expected, got } => {
+                write!(
+                    f,
+                    "a path must run at the {expected} Hz of the batch that it joins, got one at {got} Hz"
+                )
+            }
             Self::BatchFull { slots } => {
                 write!(f, "a stream needs a free slot, and all {slots} are taken")
             }
@@ -111,6 +152,24 @@ impl fmt::Display for DspError {
 }
 
 impl std::error::Error for DspError {}
+
+/// What a weights file calls a tensor: `norm.weight`, or in a layer `layers.3.up.weight`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TensorName {
+    /// Of those with a number.
+    pub layer: Option<usize>,
+    /// The rest of it.
+    pub part: &'static str,
+}
+
+impl fmt::Display for TensorName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(layer) = self.layer {
+            write!(f, "layers.{layer}.")?;
+        }
+        f.write_str(self.part)
+    }
+}
 
 /// Refuses a setting outside `min..=max`; NaN is outside.
 pub fn check_range(what: &'static str, got: f64, min: f64, max: f64) -> Result<(), DspError> {

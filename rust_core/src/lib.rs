@@ -25,7 +25,7 @@ pub use articulation::Articulation;
 pub use batch::Batch;
 pub use chain::{Chain, Path, PathStatus};
 pub use ends::Ends;
-pub use error::DspError;
+pub use error::{DspError, TensorName};
 pub use f0::F0Tracker;
 pub use features::LogMel;
 pub use level::{Fade, Limiter, Loudness};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::articulation::Articulation;
-use crate::error::{check_room, DspError};
+use crate::error::{check_room, DspError, TensorName};
 use crate::math::curve::gelu;
 use crate::math::matrix::Linear;
 use crate::math::mel::{BANDS, LOUDEST, SILENT};
@@ -118,8 +118,8 @@ impl Network {
     /// `head.*` `[160, channels]`.
     ///
     /// # Errors
-    /// `wrong_shape` for a tensor that is missing or of another length; `out_of_range` for a shape
-    /// of nothing.
+    /// `out_of_range` for a shape beyond [`NetShape::check`]; `wrong_shape` for a tensor that is
+    /// missing or of another length, `not_finite` for one with NaN or infinity in it: its name is told.
     pub fn new<'a>(
         shape: NetShape,
         tensor: impl Fn(&str) -> Option<&'a [f32]>,
@@ -324,38 +324,22 @@ impl Weights {
         tensor: impl Fn(&str) -> Option<&'a [f32]>,
     ) -> Result<Self, DspError> {
         shape.check()?;
-        let (channels, hidden) = (shape.channels, shape.hidden);
-        let numbers = |name: &str, expected: usize| {
-            let found = tensor(name).unwrap_or_default();
-            if found.len() == expected {
-                return Ok(found);
-            }
-            let (what, got) = ("a tensor of the network", found.len());
-            Err(DspError::Length {
-                what,
-                expected,
-                got,
-            })
+        shape.check_tensors(&tensor)?;
+        let numbers = |name: &str| tensor(name).unwrap_or_default();
+        let linear = |name: &str| {
+            let [weight, bias] = ["weight", "bias"].map(|of| numbers(&format!("{name}.{of}")));
+            Linear::new(weight, bias)
         };
-        let linear = |name: &str, outs: usize, ins: usize| {
-            let weight = numbers(&format!("{name}.weight"), outs * ins)?;
-            let bias = numbers(&format!("{name}.bias"), outs)?;
-            Ok(Linear::new(weight, bias))
-        };
-        let layer = |n: usize| {
-            Ok(LayerWeights {
-                gain: numbers(&format!("layers.{n}.norm.weight"), channels)?.to_vec(),
-                up: linear(&format!("layers.{n}.up"), hidden, 2 * channels)?,
-                down: linear(&format!("layers.{n}.down"), channels, hidden)?,
-            })
+        let layer = |n: usize| LayerWeights {
+            gain: numbers(&format!("layers.{n}.norm.weight")).to_vec(),
+            up: linear(&format!("layers.{n}.up")),
+            down: linear(&format!("layers.{n}.down")),
         };
         Ok(Self {
-            enter: linear("enter", channels, shape.input_frames * BANDS)?,
-            layers: (0..shape.dilations.len())
-                .map(layer)
-                .collect::<Result<_, DspError>>()?,
-            gain: numbers("norm.weight", channels)?.to_vec(),
-            head: linear("head", Network::WIDTH_OUT, channels)?,
+            enter: linear("enter"),
+            layers: (0..shape.dilations.len()).map(layer).collect(),
+            gain: numbers("norm.weight").to_vec(),
+            head: linear("head"),
             shape,
         })
     }
@@ -379,23 +363,52 @@ impl NetShape {
     }
 
     /// Every tensor of a network of this shape with one head, by name, and its shape.
-    pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
+    pub fn tensors(&self) -> Vec<(TensorName, Vec<usize>)> {
         let (channels, hidden) = (self.channels, self.hidden);
-        let mut linear = vec![
-            ("enter".to_owned(), channels, self.input_frames * BANDS),
-            ("head".to_owned(), Network::WIDTH_OUT, channels),
+        let span = self.input_frames * BANDS;
+        let whole = |part, shape: &[usize]| (TensorName { layer: None, part }, shape.to_vec());
+        let mut tensors = vec![
+            whole("enter.weight", &[channels, span]),
+            whole("enter.bias", &[channels]),
         ];
-        let mut tensors = vec![("norm.weight".to_owned(), vec![channels])];
         for n in 0..self.dilations.len() {
-            linear.push((format!("layers.{n}.up"), hidden, 2 * channels));
-            linear.push((format!("layers.{n}.down"), channels, hidden));
-            tensors.push((format!("layers.{n}.norm.weight"), vec![channels]));
+            let layer = Some(n);
+            let of = |part, shape: &[usize]| (TensorName { layer, part }, shape.to_vec());
+            tensors.extend([
+                of("norm.weight", &[channels]),
+                of("up.weight", &[hidden, 2 * channels]),
+                of("up.bias", &[hidden]),
+                of("down.weight", &[channels, hidden]),
+                of("down.bias", &[channels]),
+            ]);
         }
-        for (name, outs, ins) in linear {
-            tensors.push((format!("{name}.weight"), vec![outs, ins]));
-            tensors.push((format!("{name}.bias"), vec![outs]));
-        }
+        tensors.extend([
+            whole("norm.weight", &[channels]),
+            whole("head.weight", &[Network::WIDTH_OUT, channels]),
+            whole("head.bias", &[Network::WIDTH_OUT]),
+        ]);
         tensors
+    }
+
+    fn check_tensors<'a>(
+        &self,
+        tensor: impl Fn(&str) -> Option<&'a [f32]>,
+    ) -> Result<(), DspError> {
+        for (name, shape) in self.tensors() {
+            let found = tensor(&name.to_string()).unwrap_or_default();
+            let (expected, got) = (shape.iter().product(), found.len());
+            if got != expected {
+                return Err(DspError::Tensor {
+                    name,
+                    expected,
+                    got,
+                });
+            }
+            if !found.iter().all(|weight| weight.is_finite()) {
+                return Err(DspError::NotFinite { name });
+            }
+        }
+        Ok(())
     }
 }
 

@@ -127,7 +127,10 @@ fn mistakes_are_refused_and_the_others_go_on() {
         },
         1,
     );
-    assert_eq!(code(batch.join(elsewhere.unwrap())), Err("out_of_range"));
+    let refused = batch.join(elsewhere.unwrap()).unwrap_err();
+    assert_eq!(refused.code(), "out_of_range");
+    let said = "a path must run at the 44100 Hz of the batch that it joins, got one at 48000 Hz";
+    assert_eq!(refused.to_string(), said);
     let mut output = vec![0.0; 882];
     assert_eq!(
         code(batch.process(&[0.0; 881], &mut output).map(|()| 0)),

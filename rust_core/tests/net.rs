@@ -159,31 +159,58 @@ fn what_is_no_number_counts_as_silence() {
     }
 }
 
-#[test]
-fn a_tensor_that_is_missing_or_too_long_is_refused() {
-    let numbers = numbers(1000, 9);
-    let code = |wrong: &str, length_of_wrong: Option<usize>| {
-        let tensor = |name: &str| {
-            let length = if name == wrong {
-                length_of_wrong?
-            } else {
-                length(name)
-            };
-            numbers.get(..length)
-        };
-        Network::new(shape(), tensor)
-            .map(|_| ())
-            .map_err(|e| e.code())
+/// What is said of a network of which one tensor is as `wrong` makes it.
+fn refused(wrong: &str, made: impl Fn(&str) -> Option<Vec<f32>>) -> Option<(&'static str, String)> {
+    let (right, made) = (numbers(1000, 9), made(wrong));
+    let tensor = |name: &str| match name == wrong {
+        true => made.as_deref(),
+        false => right.get(..length(name)),
     };
-    assert_eq!(code("none", None), Ok(()));
-    for name in [
-        "enter.bias",
-        "layers.0.norm.weight",
-        "layers.0.down.weight",
-        "head.weight",
-    ] {
-        assert_eq!(code(name, None), Err("wrong_shape"));
-        assert_eq!(code(name, Some(length(name) + 1)), Err("wrong_shape"));
+    let refused = Network::new(shape(), tensor).err();
+    refused.map(|error| (error.code(), error.to_string()))
+}
+
+const EVERY: [&str; 10] = [
+    "enter.weight",
+    "enter.bias",
+    "layers.0.norm.weight",
+    "layers.0.up.weight",
+    "layers.0.up.bias",
+    "layers.0.down.weight",
+    "layers.0.down.bias",
+    "norm.weight",
+    "head.weight",
+    "head.bias",
+];
+
+#[test]
+fn a_tensor_that_is_missing_or_of_another_length_is_refused_by_name() {
+    assert_eq!(refused("none", |_| None), None);
+    for name in EVERY {
+        let expected = length(name);
+        let said = |got: usize| {
+            let text = format!("{name} must hold {expected} values, got {got}");
+            Some(("wrong_shape", text))
+        };
+        assert_eq!(refused(name, |_| None), said(0));
+        for got in [expected - 1, expected + 1] {
+            assert_eq!(refused(name, |_| Some(vec![0.0; got])), said(got));
+        }
+    }
+}
+
+#[test]
+fn a_weight_that_is_no_number_is_refused_by_name() {
+    for name in EVERY {
+        for (bad, at) in [(f32::NAN, 0), (f32::INFINITY, 1), (-f32::INFINITY, 3)] {
+            let with_one = |name: &str| {
+                let mut weights = vec![0.0; length(name)];
+                weights[at] = bad;
+                Some(weights)
+            };
+            let text = format!("{name} must hold finite numbers only, got NaN or infinity");
+            assert_eq!(refused(name, with_one), Some(("not_finite", text)));
+        }
     }
 }
 

@@ -85,7 +85,7 @@ fn check_shapes(
     of.check()
         .map_err(|error| format!("must describe its network: {error}"))?;
     for (tensor, expected) in of.tensors() {
-        match found.get(&tensor) {
+        match found.get(&tensor.to_string()) {
             None => return Err(format!("must hold {tensor}")),
             Some((got, _)) if *got != expected => {
                 return Err(format!(
