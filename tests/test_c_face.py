@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import wave
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -292,32 +293,79 @@ def test_the_example_in_c_converts_a_file(folder: Path, tmp_path: Path) -> None:
     assert "must be a whole safetensors file" in wrong.stderr
 
 
+def up_transposed(config: dict, tensors: dict) -> None:
+    name = "layers.0.up.weight"
+    tensors[name] = np.ascontiguousarray(tensors[name].T)
+
+
+def in_single_floats(config: dict, tensors: dict) -> None:
+    tensors["norm.weight"] = tensors["norm.weight"].astype(np.float32)
+
+
+def not_finite(config: dict, tensors: dict) -> None:
+    tensors["heads.studio.bias"][5] = np.nan
+
+
+def with_one_layer_less(config: dict, tensors: dict) -> None:
+    del config["dilations"][-1]
+
+
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        ("transposed", "must hold layers.0.up.weight of shape [480, 384], got [384, 480]"),
-        ("gone", "must hold norm.weight"),
-        ("dilation", "a dilation in frames must lie in 1..=1000, got 922337203685477"),
-        ("cut", "must be a whole safetensors file"),
+        (up_transposed, "must hold layers.0.up.weight of shape [480, 384], got [384, 480]"),
+        (lambda _, tensors: tensors.pop("norm.weight"), "must hold norm.weight"),
+        (lambda _, tensors: tensors.pop("heads.studio.bias"), "must hold heads.studio.bias"),
+        (with_one_layer_less, "must hold no layers.9."),
+        (in_single_floats, "must hold half floats, and norm.weight is F32"),
+        (not_finite, "must hold finite numbers only; heads.studio.bias does not"),
     ],
 )
 def test_weights_of_another_network_are_refused(
-    library: ctypes.CDLL, tmp_path: Path, damage: str, said: str
+    library: ctypes.CDLL, tmp_path: Path, damage: Callable[[dict, dict], None], said: str
 ) -> None:
+    config, tensors = contents()
+    damage(config, tensors)
+    assert said in refusal(library, tmp_path, config, tensors)
+
+
+@pytest.mark.parametrize(
+    ("key", "wild", "said"),
+    [
+        ("dilations", [1, 2**63], "a dilation in frames must lie in 1..=1000, got 922337203685477"),
+        ("dilations", [], "layers must lie in 1..=64, got 0"),
+        ("dilations", [[1]], "a dilation must be a whole number, got [1]"),
+        ("dilations", "12", "dilations must be a list of whole numbers"),
+        ("channels", 4097, "channels must lie in 1..=4096, got 4097"),
+        ("channels", True, "channels must be a whole number, got true"),
+        ("hidden", 480.0, "hidden must be a whole number, got 480.0"),
+        ("input_frames", "5", 'input_frames must be a whole number, got "5"'),
+        ("live_lookahead", -960, "live_lookahead must be a whole number, got -960"),
+        ("live_lookahead", 480, "lookahead in samples must lie in 720..=48000, got 480"),
+        ("studio_lookahead", 48_240, "lookahead in samples must lie in 720..=48000, got 48240"),
+        ("studio_lookahead", 1921, "a lookahead must be whole hops of 240 samples, got 1921"),
+        ("activation", "relu", "it must hold exactly channels, hidden, input_frames, live_look"),
+    ],
+)
+def test_a_network_that_cannot_be_is_refused(
+    library: ctypes.CDLL, tmp_path: Path, key: str, wild: object, said: str
+) -> None:
+    config, tensors = contents()
+    told = refusal(library, tmp_path, config | {key: wild}, tensors)
+    assert f"must describe its network: {said}" in told
+
+
+def contents() -> tuple[dict, dict[str, np.ndarray]]:
+    """Of the weights: their network as they describe it, and the tensors."""
     with safe_open(str(WEIGHTS), framework="np") as opened:
-        metadata = opened.metadata()
         tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-    config = json.loads(metadata["config"])
-    if damage == "transposed":
-        name = "layers.0.up.weight"
-        tensors[name] = np.ascontiguousarray(tensors[name].T)
-    elif damage == "gone":
-        del tensors["norm.weight"]
-    elif damage == "dilation":
-        config["dilations"][0] = 2**63
-    file = tmp_path / "w.safetensors"
-    save_file(tensors, str(file), metadata={**metadata, "config": json.dumps(config)})
-    if damage == "cut":
-        file.write_bytes(file.read_bytes()[:-1000])
+        return json.loads(opened.metadata()["config"]), tensors
+
+
+def refusal(library: ctypes.CDLL, folder: Path, config: dict, tensors: dict) -> str:
+    """What is told of weights with these contents."""
+    file = folder / "w.safetensors"
+    metadata = {"format": "persona-voice converter 2", "config": json.dumps(config)}
+    save_file(tensors, str(file), metadata=metadata)
     assert not library.pv_network_open(str(file).encode(), b"live")
-    assert said in library.pv_last_error().decode()
+    return str(library.pv_last_error().decode())

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::{check_range, check_room, DspError};
-use crate::f0::F0Tracker;
+use crate::f0::{self, F0Tracker};
 use crate::features::LogMel;
 use crate::level::{Limiter, Loudness};
 use crate::manner::{colour, tilt_octaves, Manner};
@@ -147,14 +147,8 @@ impl Path {
             slowest,
             fastest,
         )?;
+        Self::check_lookahead(lookahead)?;
         let f0 = F0Tracker::new();
-        let least = f0.lookahead() as f64;
-        check_range(
-            "lookahead in samples",
-            lookahead as f64,
-            least,
-            MAX_LOOKAHEAD as f64,
-        )?;
         let resample_in = Resampler::new(sample_rate, RATE)?;
         let resample_out = Resampler::new(RATE, sample_rate)?;
         let limiter = Limiter::new(CEILING_DB)?;
@@ -200,6 +194,15 @@ impl Path {
         };
         made.begin();
         Ok(made)
+    }
+
+    /// Refuses a converter's look-ahead that no path can keep, in samples at 24 kHz.
+    ///
+    /// # Errors
+    /// `out_of_range`: of less than F0's own or over 2 s.
+    pub fn check_lookahead(samples: usize) -> Result<(), DspError> {
+        let (least, most) = (f0::LOOKAHEAD as f64, MAX_LOOKAHEAD as f64);
+        check_range("lookahead in samples", samples as f64, least, most)
     }
 
     /// Output samples by which the output trails the input, to the nearest one.

@@ -40,7 +40,7 @@ const MIN_OVERLAP: f32 = 0.25;
 /// Share of the flattened correlation; the rest is the plain one's.
 const FLAT_SHARE: f32 = 0.6;
 
-const LOOKAHEAD: usize = 720;
+pub(crate) const LOOKAHEAD: usize = 720;
 /// Frames by which the decision waits for what comes next.
 const DECISION_HOPS: usize = 1;
 /// Inner samples from the middle of the span to the newest one.

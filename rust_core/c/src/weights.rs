@@ -1,101 +1,138 @@
 //! The weights file, without Python: fp16 safetensors, as `persona_voice/model/weights.py` writes it.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::Path as File;
 
-use persona_dsp::{NetShape, Network, HOP};
+use persona_dsp::{NetShape, Network, Path, HOP};
 use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
 
 const FORMAT: &str = "persona-voice converter 2";
+const MODES: [&str; 2] = ["live", "studio"];
+const NUMBERS: [&str; 5] = [
+    "channels",
+    "hidden",
+    "input_frames",
+    "live_lookahead",
+    "studio_lookahead",
+];
 
 /// The network of a file for a mode, and its look-ahead in samples at 24 kHz; or what is wrong.
-pub fn read(file: &Path, mode: &str) -> Result<(Network, usize), String> {
-    let name = file.display();
-    if mode != "live" && mode != "studio" {
+pub fn read(file: &File, mode: &str) -> Result<(Network, usize), String> {
+    if !MODES.contains(&mode) {
         return Err(format!("mode must be one of live, studio, got '{mode}'"));
     }
+    let name = file.display();
     let bytes = std::fs::read(file).map_err(|error| format!("{name} cannot be read: {error}"))?;
-    let whole = |error| format!("{name} must be a whole safetensors file: {error}");
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(whole)?;
+    network(&bytes, mode).map_err(|problem| format!("{name} {problem}"))
+}
+
+fn network(bytes: &[u8], mode: &str) -> Result<(Network, usize), String> {
+    let whole = |error| format!("must be a whole safetensors file: {error}");
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(whole)?;
     let facts = header.metadata().clone().unwrap_or_default();
     let found = facts.get("format").map_or("none", String::as_str);
     if found != FORMAT {
         return Err(format!(
-            "{name} must have the format \"{FORMAT}\", found \"{found}\""
+            "must have the format \"{FORMAT}\", found \"{found}\""
         ));
     }
-    let config: Value = facts
-        .get("config")
-        .and_then(|text| serde_json::from_str(text).ok())
-        .unwrap_or_default();
-    let number = |key: &str| {
-        let found = config[key].as_u64().map(|n| n as usize);
-        found.ok_or_else(|| format!("{name} must describe its network: {key}"))
-    };
-    let dilations = config["dilations"].as_array().map(|all| {
-        let each = all.iter().map(|d| d.as_u64().map(|d| d as usize));
-        each.collect::<Option<Vec<_>>>()
+    let config = facts.get("config").map_or("", String::as_str);
+    let (shape, lookahead) = described(config, mode)
+        .map_err(|problem| format!("must describe its network: {problem}"))?;
+    let tensors = SafeTensors::deserialize(bytes).map_err(whole)?;
+    check_shapes(&shape, &tensors)?;
+    let numbers = tensors.iter().map(|(name, view)| {
+        let values = from_halves(view.data());
+        values
+            .map(|values| (name.to_owned(), values))
+            .ok_or_else(|| format!("must hold finite numbers only; {name} does not"))
     });
-    let lookahead = number(&format!("{mode}_lookahead"))?;
-    let shape = NetShape {
-        channels: number("channels")?,
-        hidden: number("hidden")?,
-        input_frames: number("input_frames")?,
-        dilations: dilations
-            .flatten()
-            .ok_or_else(|| format!("{name} must describe its network: dilations"))?,
-        late: (lookahead / HOP).saturating_sub(1),
-    };
-    let tensors = SafeTensors::deserialize(&bytes).map_err(whole)?;
-    let mut numbers: HashMap<String, (Vec<usize>, Vec<f32>)> = HashMap::new();
-    for (tensor, view) in tensors.iter() {
-        if view.dtype() != Dtype::F16 {
-            return Err(format!(
-                "{name} must hold half floats, and {tensor} is {:?}",
-                view.dtype()
-            ));
-        }
-        let pairs = view.data().chunks_exact(2);
-        let values: Option<Vec<f32>> = pairs
-            .map(|pair| from_half(u16::from_le_bytes([pair[0], pair[1]])))
-            .collect();
-        let values = values
-            .ok_or_else(|| format!("{name} must hold finite numbers only; {tensor} does not"))?;
-        let head = format!("heads.{mode}.");
-        let own = match tensor.strip_prefix(&head) {
-            Some(part) => format!("head.{part}"),
-            None => tensor.to_owned(),
-        };
-        numbers.insert(own, (view.shape().to_vec(), values));
-    }
-    check_shapes(&shape, &numbers).map_err(|problem| format!("{name} {problem}"))?;
-    let network = Network::new(shape, |name| {
-        numbers.get(name).map(|(_, values)| values.as_slice())
-    });
-    let network = network.map_err(|error| format!("{name}: {error}"))?;
+    let numbers: HashMap<String, Vec<f32>> = numbers.collect::<Result<_, String>>()?;
+    let tensor = |name: &str| numbers.get(&in_file(name, mode)).map(Vec::as_slice);
+    let network = Network::new(shape, tensor).map_err(|error| error.to_string())?;
     Ok((network, lookahead))
 }
 
-/// Every tensor must be there, of its shape: a transposed one has as many numbers.
-fn check_shapes(
-    of: &NetShape,
-    found: &HashMap<String, (Vec<usize>, Vec<f32>)>,
-) -> Result<(), String> {
-    of.check()
-        .map_err(|error| format!("must describe its network: {error}"))?;
-    for (tensor, expected) in of.tensors() {
-        match found.get(&tensor.to_string()) {
-            None => return Err(format!("must hold {tensor}")),
-            Some((got, _)) if *got != expected => {
-                return Err(format!(
-                    "must hold {tensor} of shape {expected:?}, got {got:?}"
-                ));
-            }
-            Some(_) => {}
+/// The shape that the file states, and the look-ahead of a mode.
+fn described(config: &str, mode: &str) -> Result<(NetShape, usize), String> {
+    let config: Value = serde_json::from_str(config).map_err(|error| error.to_string())?;
+    let keys = config.as_object().map_or(0, |object| object.len());
+    if keys != NUMBERS.len() + 1 {
+        let names = NUMBERS.join(", ");
+        return Err(format!("it must hold exactly {names}, dilations"));
+    }
+    let number = |what: &str, of: &Value| match of.as_u64() {
+        Some(number) => Ok(number as usize),
+        None => Err(format!("{what} must be a whole number, got {of}")),
+    };
+    let [channels, hidden, input_frames, live, studio] =
+        NUMBERS.map(|key| number(key, &config[key]));
+    let dilations = config["dilations"].as_array();
+    let dilations = dilations.ok_or("dilations must be a list of whole numbers")?;
+    let dilations = dilations.iter().map(|of| number("a dilation", of));
+    let (live, studio) = (live?, studio?);
+    for lookahead in [live, studio] {
+        Path::check_lookahead(lookahead).map_err(|error| error.to_string())?;
+        if lookahead % HOP != 0 {
+            return Err(format!(
+                "a lookahead must be whole hops of {HOP} samples, got {lookahead}"
+            ));
         }
     }
-    Ok(())
+    let lookahead = if mode == "live" { live } else { studio };
+    let shape = NetShape {
+        channels: channels?,
+        hidden: hidden?,
+        input_frames: input_frames?,
+        dilations: dilations.collect::<Result<_, String>>()?,
+        late: lookahead / HOP - 1,
+    };
+    shape.check().map_err(|error| error.to_string())?;
+    Ok((shape, lookahead))
+}
+
+/// What the file calls a tensor of the network: it holds a head for each mode.
+fn in_file(name: &str, mode: &str) -> String {
+    match name.strip_prefix("head.") {
+        Some(part) => format!("heads.{mode}.{part}"),
+        None => name.to_owned(),
+    }
+}
+
+/// Every tensor must be there, of its shape (a transposed one has as many numbers), and no other.
+fn check_shapes(of: &NetShape, found: &SafeTensors<'_>) -> Result<(), String> {
+    let mut expected = HashMap::new();
+    for (name, shape) in of.tensors() {
+        for mode in MODES {
+            expected.insert(in_file(&name.to_string(), mode), shape.clone());
+        }
+    }
+    for (name, view) in found.iter() {
+        let Some(expected) = expected.remove(name) else {
+            return Err(format!("must hold no {name}"));
+        };
+        let (got, dtype) = (view.shape(), view.dtype());
+        if got != expected {
+            return Err(format!(
+                "must hold {name} of shape {expected:?}, got {got:?}"
+            ));
+        }
+        if dtype != Dtype::F16 {
+            return Err(format!("must hold half floats, and {name} is {dtype:?}"));
+        }
+    }
+    match expected.keys().min() {
+        Some(missing) => Err(format!("must hold {missing}")),
+        None => Ok(()),
+    }
+}
+
+fn from_halves(bytes: &[u8]) -> Option<Vec<f32>> {
+    let pairs = bytes.chunks_exact(2);
+    pairs
+        .map(|pair| from_half(u16::from_le_bytes([pair[0], pair[1]])))
+        .collect()
 }
 
 /// The number that these bits of a half float are; `None` for infinities and what is no number.
