@@ -53,7 +53,8 @@ class Network:
     ``late`` is the head's: hops by which the moment of an answer lies before its frame's own.
     ``tensors`` are flat float32 arrays by name: ``enter.*``, ``layers.N.norm.weight``,
     ``layers.N.up.*``, ``layers.N.down.*``, ``norm.weight``, ``head.*``, weights row after row.
-    ``SettingError`` ``wrong_shape`` if one is missing or of another length. Clones share weights.
+    ``SettingError`` ``wrong_shape`` if one is missing or of another length, ``not_finite``: which one
+    it is, is told. Clones share weights.
     """
 
     def __init__(

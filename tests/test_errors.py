@@ -4,6 +4,7 @@ import ast
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from persona_voice import _core, errors
@@ -17,6 +18,12 @@ TEXTS = {
         "ages must lie in 0..={} days, which is hers today, got {}",
     ),
     "bad_date": ("a day of hers must be birth, today or a date from {} to {}, got {}",),
+    "bad_network": (
+        "dilations must be a list, a number for each layer, got {}",
+        "it must hold exactly {}, got {}",
+        "{} must be a whole number in {}..={}, got {}",
+        "{} must be whole hops of {}, got {}",
+    ),
     "bad_name": ("a name must be 1 to {} letters, digits, spaces and {}, a letter first, got {}",),
     "bad_return": ("the day returned to must be before today, {}, got {}",),
     "file_exists": (
@@ -206,6 +213,7 @@ TEXTS = {
     "weights_missing": ("no weights at {}",),
     "weights_not_finite": ("{} must hold finite numbers only; {} does not",),
     "weights_shape": (
+        "{} must hold half floats, and {} is {}",
         "{} must describe its network: {}",
         "{} must hold {} of shape {}, got {}",
     ),
@@ -213,6 +221,7 @@ TEXTS = {
 }
 CORE_CODES = {
     "batch_full",
+    "not_finite",
     "not_joined",
     "out_of_range",
     "output_too_short",
@@ -314,4 +323,50 @@ def test_every_code_of_the_core_is_listed() -> None:
 def test_a_refusal_of_the_core_is_a_setting_error(rates: tuple[int, int], text: str) -> None:
     with pytest.raises(errors.SettingError) as caught:
         _core.Resampler(*rates)
+    assert (caught.value.code, str(caught.value)) == ("out_of_range", text)
+
+
+def network(**wrong: list[float]) -> _core.Network:
+    """The smallest there is, of which some tensors are wrong."""
+    lengths = {"norm": 1, "layers.0.norm": 1, "enter": 80, "layers.0.up": 2, "layers.0.down": 1}
+    tensors = {f"{name}.weight": [0.0] * n for name, n in (lengths | {"head": 160}).items()}
+    biases = {"enter": 1, "layers.0.up": 1, "layers.0.down": 1, "head": 160}
+    tensors |= {f"{name}.bias": [0.0] * n for name, n in biases.items()}
+    return _core.Network(
+        channels=1,
+        hidden=1,
+        input_frames=1,
+        dilations=[1],
+        late=1,
+        tensors={n: np.array(of, np.float32) for n, of in (tensors | wrong).items()},
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers", "code", "text"),
+    [
+        ("head.bias", [], "wrong_shape", "head.bias must hold 160 values, got 0"),
+        ("enter.bias", [1, 2], "wrong_shape", "enter.bias must hold 1 values, got 2"),
+        (
+            "layers.0.up.weight",
+            [0.0, float("nan")],
+            "not_finite",
+            "layers.0.up.weight must hold finite numbers only, got NaN or infinity",
+        ),
+    ],
+)
+def test_a_tensor_that_the_core_refuses_is_named(
+    name: str, numbers: list[float], code: str, text: str
+) -> None:
+    with pytest.raises(errors.SettingError) as caught:
+        network(**{name: numbers})
+    assert (caught.value.code, str(caught.value)) == (code, text)
+
+
+def test_a_path_of_another_rate_cannot_join_a_batch() -> None:
+    batch = _core.Batch(network(), sample_rate=48_000, slots=1)
+    path = _core.Path(sample_rate=16_000, lookahead=960, register_hz=200.0, range=1.0, seed=1)
+    with pytest.raises(errors.SettingError) as caught:
+        batch.join(path)
+    text = "a path must run at the 48000 Hz of the batch that it joins, got one at 16000 Hz"
     assert (caught.value.code, str(caught.value)) == ("out_of_range", text)

@@ -18,7 +18,7 @@ from safetensors.numpy import save_file
 
 from persona_voice import _core
 from persona_voice.errors import SettingError, WeightsError
-from persona_voice.model.weights import Tensors, check_tensors, read_tensors
+from persona_voice.model.weights import Tensors, read_metadata, read_tensors
 
 Samples = npt.NDArray[np.float32]
 Frames = npt.NDArray[np.float32]
@@ -181,10 +181,8 @@ def load_verifier(file: Path = WEIGHTS) -> Verifier:
         ``weights_missing``, ``weights_damaged``, ``weights_format``, ``weights_shape`` or
         ``weights_not_finite``.
     """
-    metadata, tensors = read_tensors(file, FORMAT)
-    config, same = _described(metadata, file)
-    check_tensors(config.shapes(), tensors, file)
-    return Verifier(config, tensors, same)
+    config, same = _described(read_metadata(file, FORMAT), file)
+    return Verifier(config, read_tensors(file, config.shapes()), same)
 
 
 def _described(metadata: dict[str, Any], file: Path) -> tuple[VerifierConfig, float]:
