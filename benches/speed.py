@@ -12,7 +12,7 @@ import numpy as np
 from benches import report
 from benches.report import Result
 from benches.sources import STREAM_RATE, Engines, Samples, recordings
-from benches.streaming import BLOCK_MS, StreamSettings, run
+from benches.streaming import BLOCK_MS, StreamSettings, blocks_of, figures_of, run, timed
 
 WARM_UP_S = 3.0
 PAUSE_S = 0.7
@@ -38,23 +38,11 @@ def measure(settings: StreamSettings, seconds: float) -> Result:
     stream = settings.open()
     samples = speech(seconds + WARM_UP_S)
     warm_up = int(WARM_UP_S * STREAM_RATE)
-    for start in range(0, warm_up, STREAM_RATE * BLOCK_MS // 1000):
-        stream.process(samples[start : start + STREAM_RATE * BLOCK_MS // 1000])
+    timed(stream.process, blocks_of(samples[:warm_up], STREAM_RATE * BLOCK_MS // 1000))
     done = run(stream, samples[warm_up:])
     if not np.isfinite(done.output).all() or not np.abs(done.output).max() > 0 or done.faults:
         raise RuntimeError(f"the output is not a voice, its times mean nothing: {done.faults}")
-    p50, p95, p99 = (float(np.percentile(done.block_s, p)) * 1000 for p in (50, 95, 99))
-    return {
-        "seconds": seconds,
-        "blocks": len(done.block_s),
-        "block_ms_p50": p50,
-        "block_ms_p95": p95,
-        "block_ms_p99": p99,
-        "block_ms_max": float(done.block_s.max()) * 1000,
-        "blocks_over_deadline": int((done.block_s * 1000 > BLOCK_MS).sum()),
-        "rtf": float(done.block_s.sum()) / seconds,
-        "cpu_share": done.cpu_s / seconds,
-    }
+    return {"seconds": seconds, **figures_of(done.block_s, done.cpu_s, BLOCK_MS)}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

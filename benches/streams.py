@@ -20,8 +20,9 @@ from benches import report
 from benches.report import Result
 from benches.sources import STREAM_RATE, Samples
 from benches.speed import SEED, speech
-from benches.streaming import BLOCK_MS, PERSONA
+from benches.streaming import BLOCK_MS, PERSONA, blocks_of
 from persona_voice.build import open_batch, open_stream
+from persona_voice.path.stream import VoiceStream
 
 BLOCK = STREAM_RATE * BLOCK_MS // 1000
 DEADLINE_S = BLOCK_MS / 1000
@@ -30,7 +31,9 @@ COLD_HOPS = 20
 # Trials that only look for the place; the last one is as long as was asked for.
 LOOK_SECONDS = 3.0
 MOST = 4096
-MEMORY_STREAMS = 512
+MEMORY_STREAMS = 256
+# Of sound that each of them hears.
+MEMORY_S = 0.2
 
 Step = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 
@@ -119,22 +122,24 @@ def most(make: Callable[[int], Step], sound: Samples, seconds: float) -> Result:
     raise RuntimeError("not one stream keeps up on this machine")
 
 
-def memory_kb(count: int) -> float:
+def memory_kb(count: int, engine: str = "native") -> float:
     """Resident memory of a stream beyond the weights, all of its buffers used."""
 
     def resident() -> int:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGESIZE")
 
-    block = speech(1.0)
-    streams = []
-    # The first half fills what was free before.
-    before = 0
-    for _ in range(2):
-        before = resident()
-        for _ in range(count):
-            streams.append(open_stream(PERSONA, STREAM_RATE))
-            streams[-1].process(block)
+    def heard() -> VoiceStream:
+        stream = open_stream(PERSONA, STREAM_RATE, engine=engine)
+        for block in blocks_of(sound, BLOCK):
+            stream.process(block)
+        return stream
+
+    sound = speech(MEMORY_S)
+    # The first ones take what is free in the heap already.
+    streams = [heard() for _ in range(count)]
+    before = resident()
+    streams += [heard() for _ in range(count)]
     return (resident() - before) / count / 1024
 
 
