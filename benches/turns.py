@@ -38,6 +38,7 @@ class Contender:
     stream: VoiceStream | None = None  # whose faults would spoil the times
     turns: list[Timed] = field(default_factory=list)
     heard: int = 0
+    silent: bool = True  # nothing but zeros has come out
     deviation: float | None = None
 
     def compare(self, expected: npt.NDArray[np.float32], tolerance: float) -> None:
@@ -56,6 +57,7 @@ class Contender:
         done = timed(self.step, self._next(max(round(TURN_MS / self.block_ms), 1)))
         if not all(np.isfinite(answer).all() for answer in done.answers):
             raise RuntimeError(f"{self.title} answers NaN or infinity, its times mean nothing")
+        self.silent &= not any(answer.any() for answer in done.answers)
         self.turns.append(Timed([], done.block_s, done.cpu_s))
 
     def _next(self, count: int) -> list[Any]:
@@ -102,5 +104,8 @@ def take_turns(contenders: Sequence[Contender], seconds: float) -> None:
         for contender in contenders:
             contender.turn()
     for contender in contenders:
-        if contender.stream is not None and (faults := contender.stream.status.faults):
-            raise RuntimeError(f"{contender.title}: its times mean nothing: {dict(faults)}")
+        faults = contender.stream.status.faults if contender.stream is not None else {}
+        if contender.silent or faults:
+            raise RuntimeError(
+                f"{contender.title} must answer sound without a fault, its times mean nothing: {faults}"
+            )

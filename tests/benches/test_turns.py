@@ -55,3 +55,9 @@ def test_times_of_what_is_not_a_number_are_refused() -> None:
     one = Contender("group", "one", lambda block: block * np.nan, np.ones((3, 1)), 100)
     with pytest.raises(RuntimeError, match="NaN"):
         one.turn()
+
+
+def test_times_of_what_answers_nothing_are_refused() -> None:
+    mute = Contender("group", "mute", np.zeros_like, np.ones((3, 1)), 100)
+    with pytest.raises(RuntimeError, match="group, mute, 100 ms must answer sound"):
+        take_turns([mute], 0.5)
