@@ -7,7 +7,7 @@ compared with torch before a time is taken.
 import argparse
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +20,13 @@ from benches.report import Result
 from benches.sources import STREAM_RATE
 from benches.speed import SEED, speech
 from benches.streaming import PERSONA, StreamSettings, blocks_of
-from benches.streams import memory_kb
+from benches.streams import batch, memory_kb
 from benches.turns import COLD_BLOCKS, TURN_MS, WARM_UP_TURNS, Contender, take_turns
 from persona_voice._core import HOP, RATE, Articulation, LogMel, Resampler
 from persona_voice.build import weights_folder
 from persona_voice.converter import BANDS
 from persona_voice.model.native_converter import NativeConverter
+from persona_voice.model.network import ConverterNetwork
 from persona_voice.model.torch_converter import TorchConverter, network_of
 from persona_voice.model.weights import Weights, read_weights
 from persona_voice.persona.persona import load_persona
@@ -37,11 +38,11 @@ LIVE_MS = 10
 # Hops at once: of a live stream's block of 10 ms, and of one of 40 ms.
 HOPS = (1, 4)
 HOP_MS = 1000 * HOP // RATE
-LLVC_BATCHES = (1, 16)
+BATCH = 16
 MODE = "live"
 # Of sound, which all contenders hear; then it begins again.
 SOUND_S = 60.0
-COMPARED_HOPS, COMPARED_CHUNKS = 320, 24
+COMPARED_BLOCKS = 100
 TOLERANCE = 1e-4  # nepers of an envelope; for LLVC, of full scale
 # Streams whose memory is measured together: torch's hold the weights each, so that a few tell.
 MEMORY_STREAMS = {"native": 256, "torch": 32}
@@ -65,43 +66,63 @@ def path_contenders(sound: Array) -> list[Contender]:
         for engine in ENGINES:
             stream = StreamSettings(MODE, STREAM_RATE, engine=engine).open()
             blocks = blocks_of(sound, STREAM_RATE * block_ms // 1000)
-            contender = Contender(
-                *("whole path", engine, stream.process, blocks, block_ms, native), stream=stream
-            )
+            contender = Contender("whole path", engine, stream.process, blocks, block_ms, native)
+            contender.stream = stream
             native = native or contender
             made.append(contender)
     return made
 
 
-def network_contenders(weights: Weights, sound: Array, hops: int) -> list[Contender]:
-    """The network alone on the same log-mel frames, so many at once; each checked against torch."""
+def batch_contender(sound: Array) -> Contender:
+    """As many of our streams stepped together as of LLVC's."""
+    blocks = spread(by_length(sound, STREAM_RATE * LIVE_MS // 1000), BATCH)
+    name = f"native, batch of {BATCH}"
+    return Contender("whole path", name, batch(BATCH), blocks, LIVE_MS, streams=BATCH)
+
+
+def by_length(samples: Array, length: int) -> Array:
+    """``[n]`` to ``[blocks, length]``; what does not fill a block is left out."""
+    return samples[: len(samples) // length * length].reshape(-1, length)
+
+
+def spread(blocks: Array, streams: int) -> Array:
+    """``[blocks, samples]`` to ``[blocks, streams, samples]``, each somewhere else in the speech."""
+    starts = np.arange(streams) * len(blocks) // streams
+    return blocks[(np.arange(len(blocks))[:, None] + starts) % len(blocks)]
+
+
+def network_contenders(weights: Weights, sound: Array) -> list[Contender]:
+    """The network alone on the same log-mel frames, by hops at once; each checked against torch."""
     frames = LogMel().process(Resampler(STREAM_RATE, RATE).process(sound))
-    frames = frames[: len(frames) // hops * hops]
-    blocks = frames.reshape(-1, hops, BANDS)
-    converter, block_ms = TorchConverter(network_of(weights), MODE), hops * HOP_MS
-    module = OneHead(converter.network, MODE)
-
-    def by_block(answers: Array) -> Array:
-        return answers[:COMPARED_HOPS].reshape(COMPARED_HOPS // hops, hops, -1)
-
-    process = NativeConverter(weights, MODE).start().process
-    native = Contender("network", "native", process, blocks, block_ms)
-    native.compare(by_block(converter.step(converter.start(), frames)[1]), TOLERANCE)
-    own, answers = network_answers(converter, frames)
-    pairs = list(zip(blocks_of(own, hops), blocks_of(answers, hops), strict=True))
-    articulation = Articulation()
-    made = [
-        native,
-        Contender(
-            *("network", "articulation", lambda pair: articulation.process(*pair), pairs),
-            *(block_ms, native),
-        ),
-    ]
-    for name, step in peers(module, (1, hops, BANDS)).items():
-        contender = Contender("network", name, step, blocks[:, None], block_ms, native)
-        contender.compare(by_block(answers), TOLERANCE)
-        made.append(contender)
+    native, reference = NativeConverter(weights, MODE), TorchConverter(network_of(weights), MODE)
+    envelopes = reference.step(reference.start(), frames)[1]
+    own, answers = network_answers(reference, frames)
+    made = []
+    for hops in HOPS:
+        blocks, block_ms = by_hops(frames, hops), hops * HOP_MS
+        ours = Contender("network", "native", native.start().process, blocks, block_ms)
+        ours.compare(by_hops(envelopes, hops)[:COMPARED_BLOCKS], TOLERANCE)
+        pairs = list(zip(by_hops(own, hops), by_hops(answers, hops), strict=True))
+        made += [
+            ours,
+            Contender("network", "articulation", articulation_step(), pairs, block_ms, ours),
+        ]
+        for name, step in peers(reference.network, (1, hops, BANDS)).items():
+            contender = Contender("network", name, step, blocks[:, None], block_ms, ours)
+            expected = by_hops(answers, hops)[:COMPARED_BLOCKS]
+            contender.compare(expected.reshape(-1, 1, hops, 2, BANDS), TOLERANCE)
+            made.append(contender)
     return made
+
+
+def by_hops(frames: Array, hops: int) -> Array:
+    """``[n, width]`` to ``[blocks, hops, width]``; what does not fill a block is left out."""
+    return frames[: len(frames) // hops * hops].reshape(-1, hops, frames.shape[1])
+
+
+def articulation_step() -> Callable[[tuple[Array, Array]], Array]:
+    articulation = Articulation()
+    return lambda pair: articulation.process(*pair)
 
 
 def network_answers(converter: TorchConverter, frames: Array) -> tuple[Array, Array]:
@@ -114,12 +135,13 @@ def network_answers(converter: TorchConverter, frames: Array) -> tuple[Array, Ar
     return np.ascontiguousarray(own.numpy()), np.ascontiguousarray(answers.numpy())
 
 
-def peers(module: OneHead, shape: tuple[int, ...]) -> dict[str, Step]:
+def peers(network: ConverterNetwork, shape: tuple[int, ...]) -> dict[str, Step]:
     """Whatever else runs the same weights here."""
+    module = OneHead(network, MODE)
     steps = {"torch eager": torch_step(module)}
     if compiler() is not None:
         steps["torch compiled"] = torch_step(module, compiled=True)
-    exported = OneHead(for_onnx(module.network), MODE)
+    exported = OneHead(for_onnx(network), MODE)
     return steps | {"ONNX Runtime": onnx_step(exported, shape)}
 
 
@@ -128,24 +150,22 @@ def compiler() -> str | None:
     return shutil.which(os.environ.get("CXX", "g++"))
 
 
-def llvc_contenders(sound: Array, ours: Contender) -> list[Contender]:
-    """LLVC on ONNX Runtime, one stream and a batch, against our whole path."""
+def llvc_contenders(sound: Array, ours: Sequence[Contender]) -> list[Contender]:
+    """LLVC on ONNX Runtime, as many streams at once as each of ours."""
     torch.manual_seed(SEED)
     net = Llvc().eval().requires_grad_(False)
-    chunks = Resampler(STREAM_RATE, SAMPLE_RATE).process(sound)
-    chunks = chunks[: len(chunks) // CHUNK * CHUNK].reshape(-1, 1, CHUNK)
+    chunks = by_length(Resampler(STREAM_RATE, SAMPLE_RATE).process(sound), CHUNK)
     made = []
-    for batch in LLVC_BATCHES:
-        # Each stream of a batch is somewhere else in the speech.
-        starts = np.arange(batch) * len(chunks) // batch
-        blocks = chunks[(np.arange(len(chunks))[:, None] + starts) % len(chunks)]
-        first = torch.from_numpy(blocks[:COMPARED_CHUNKS])
+    for against in ours:
+        streams = against.streams
+        blocks = spread(chunks, streams)[:, :, None]
+        first = torch.from_numpy(blocks[:COMPARED_BLOCKS])
         with torch.inference_mode():
-            whole = net(first.permute(1, 2, 0, 3).flatten(2), *net.start(batch))[0]
+            whole = net(first.permute(1, 2, 0, 3).flatten(2), *net.start(streams))[0]
         expected = whole.unflatten(2, (-1, CHUNK)).permute(2, 0, 1, 3)
-        name = "ONNX Runtime" + (f", batch of {batch}" if batch > 1 else "")
-        step, block_ms = onnx_step(net, (batch, 1, CHUNK)), 1000 * CHUNK / SAMPLE_RATE
-        contender = Contender("LLVC", name, step, blocks, block_ms, ours, streams=batch)
+        name = "ONNX Runtime" + (f", batch of {streams}" if streams > 1 else "")
+        step, block_ms = onnx_step(net, (streams, 1, CHUNK)), 1000 * CHUNK / SAMPLE_RATE
+        contender = Contender("LLVC", name, step, blocks, block_ms, against, streams)
         contender.compare(expected.numpy(), TOLERANCE)
         made.append(contender)
     return made
@@ -191,10 +211,14 @@ def main(options: argparse.Namespace) -> None:
         print(f"{engine}: {kb:.0f} kB a stream beyond the weights")
     sound = speech(SOUND_S)
     file = weights_folder() / load_persona(PERSONA).weights
-    path, weights = path_contenders(sound), read_weights(file)
-    networks = [of for hops in HOPS for of in network_contenders(weights, sound, hops)]
+    path, together = path_contenders(sound), batch_contender(sound)
     ours = next(of for of in path if (of.name, of.block_ms) == ("native", LIVE_MS))
-    contenders = [*path, *networks, *llvc_contenders(sound, ours)]
+    contenders = [
+        *path,
+        together,
+        *network_contenders(read_weights(file), sound),
+        *llvc_contenders(sound, (ours, together)),
+    ]
     take_turns(contenders, seconds)
     results = [figures(contender) for contender in contenders]
     print(f"{table(results)}\n" + "\n".join(f"{what}: {why}" for what, why in notes().items()))

@@ -66,7 +66,7 @@ class Dilated(nn.Module):
         """``x`` ``[B, T, C]``, ``past`` ``[B, 2·dilation, C]``: the answer and the new past."""
         count = x.shape[1]
         both = torch.cat([past, x], dim=1)
-        y = self.bias
+        y: Tensor = self.bias
         for tap in range(3):
             start = tap * self.dilation
             y = y + self.taps[tap] * both[:, start : start + count]
@@ -83,6 +83,7 @@ class Decoder(nn.Module):
         self.across = nn.MultiheadAttention(NARROW, HEADS, batch_first=True)
         self.up, self.down = nn.Linear(NARROW, 2 * NARROW), nn.Linear(2 * NARROW, NARROW)
         self.norms = nn.ModuleList(nn.LayerNorm(NARROW) for _ in range(3))
+        self.places: Tensor
         self.register_buffer("places", _sinusoids(2 * CHUNK_FRAMES))
 
     def forward(self, wanted: Tensor, heard: Tensor) -> Tensor:

@@ -113,8 +113,10 @@ def exported(module: Stepped, shape: tuple[int, ...]) -> bytes:
         # torch's own calls of what torch has deprecated.
         warnings.simplefilter("ignore", FutureWarning)
         program = torch.onnx.export(
-            *(module, (torch.zeros(shape), *past)),
-            **{"dynamo": True, "verbose": False},
+            module,
+            (torch.zeros(shape), *past),
+            dynamo=True,
+            verbose=False,
             input_names=["block", *names],
             output_names=["answer", *(f"new_{name}" for name in names)],
         )

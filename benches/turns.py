@@ -31,7 +31,7 @@ class Contender:
     group: str
     name: str
     step: Any  # from a block to what came out of it, an array
-    blocks: Sequence[Any]
+    blocks: Any  # a sequence, or an array of them
     block_ms: float
     against: "Contender | None" = None
     streams: int = 1
