@@ -24,8 +24,12 @@ pub fn dot<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
     }
     let pairs = simd.add_f32s(sums[0], sums[1]);
     let others = simd.add_f32s(sums[2], sums[3]);
-    let few: f32 = a_few.iter().zip(b_few).map(|(a, b)| a * b).sum();
-    simd.reduce_sum_f32s(simd.add_f32s(pairs, others)) + few
+    let all = simd.add_f32s(pairs, others);
+    if a_few.is_empty() {
+        return simd.reduce_sum_f32s(all);
+    }
+    let (a, b) = (simd.partial_load_f32s(a_few), simd.partial_load_f32s(b_few));
+    simd.reduce_sum_f32s(simd.mul_add_e_f32s(a, b, all))
 }
 
 #[cfg(test)]
