@@ -156,7 +156,7 @@ def _torch() -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        message = f"the engine torch needs torch, which does not load here: {error}"
+        message = f"the engine torch needs the extra torch, which does not load here: {error}"
         raise WeightsError(message, code="no_torch") from error
 
 

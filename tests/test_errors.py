@@ -113,7 +113,7 @@ TEXTS = {
     "no_sound_library": (
         "no sound library could be loaded ({}); on Debian: apt install libportaudio2",
     ),
-    "no_torch": ("the engine torch needs torch, which does not load here: {}",),
+    "no_torch": ("the engine torch needs the extra torch, which does not load here: {}",),
     "non_finite": (
         "samples must be finite, got NaN or infinity",
         "{} must hold finite samples only, got NaN or infinity at {} s",
