@@ -7,6 +7,7 @@ BENCHES = {
     "quality": "words, likeness, cleanness and melody of real and synthetic speech converted",
     "speed": "time per block and share of a core of one live stream",
     "convert": "the whole path by engine and block, and its network against torch, ONNX Runtime and LLVC",
+    "level": "loudness, limiter, gain and fade against libebur128, pedalboard, WebRTC and speexdsp",
     "streams": "how many live streams one thread carries, in a batch and one by one",
     "latency": "how late the output is, measured against stated",
     "mood": "what each mood changes in converted speech, against its table",

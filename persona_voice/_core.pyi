@@ -31,6 +31,7 @@ class LogMel:
     def reset(self) -> None: ...
     def clone(self) -> LogMel: ...
     width: int
+    hop: int
     window: int
     lookahead: int
 
@@ -188,14 +189,64 @@ class Loudness:
     @property
     def width(self) -> int: ...
     @property
+    def hop(self) -> int: ...
+    @property
     def window(self) -> int: ...
     @property
     def lookahead(self) -> int: ...
 
-class Limiter:
-    """Never louder than ``ceiling_db`` (-60 to 0 dBFS); unchanged below it, 36 samples later."""
+class Meter:
+    """Loudness of ITU-R BS.1770 of one channel, per hop of 10 ms at the stream's own rate.
 
-    def __init__(self, ceiling_db: float) -> None: ...
+    Frames ``[frames, 3]``: momentary (400 ms) and short-term (3 s) in LUFS, true peak of the hop in dBTP;
+    silence is -120. The true peak trails by 8 samples.
+    """
+
+    def __init__(self, sample_rate: int, /) -> None:
+        """``sample_rate`` 8,000 to 192,000 Hz."""
+    def process(self, block: Samples, /) -> Frames: ...
+    def reset(self) -> None: ...
+    def clone(self) -> Meter: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def hop(self) -> int:
+        """Samples from one frame to the next."""
+    @property
+    def window(self) -> int: ...
+    @property
+    def lookahead(self) -> int: ...
+
+class Leveller:
+    """Brings speech of any level to ``target_db``: quickly in its first 1.5 s, then by 6 dB a second at
+    most, towards the mean of some 10 s. While nobody speaks the gain stays as it is.
+
+    Louder than full scale may come out: a ``Limiter`` follows.
+    """
+
+    def __init__(self, sample_rate: int, target_db: float, /) -> None:
+        """``target_db`` -40 to -10: in dBFS, of the loud parts of speech."""
+    def set_speech(self, speech: bool, /) -> None:
+        """Whether somebody speaks in what follows, as a ``Vad`` beside it says; it begins with nobody."""
+    @property
+    def gain_db(self) -> float:
+        """That the hop at hand ends with."""
+    def process(self, block: Samples, /) -> Samples: ...
+    def flush(self) -> Samples: ...
+    def reset(self) -> None: ...
+    def clone(self) -> Leveller: ...
+    @property
+    def latency(self) -> int: ...
+    @property
+    def input_rate(self) -> int: ...
+    @property
+    def output_rate(self) -> int: ...
+
+class Limiter:
+    """The wave never above ``ceiling_db`` (-60 to 0 dBFS), between the samples too; unchanged below it,
+    1.5 ms later."""
+
+    def __init__(self, sample_rate: int, ceiling_db: float, /) -> None: ...
     def process(self, block: Samples, /) -> Samples: ...
     def flush(self) -> Samples: ...
     def reset(self) -> None: ...
@@ -208,17 +259,23 @@ class Limiter:
     def output_rate(self) -> int: ...
 
 class Fade:
-    """Fades to silence and back in 20 ms; begins open, writes zeros when closed."""
+    """Falls silent when told to, and opens again, without a click; begins open, writes zeros when closed."""
 
-    def __init__(self) -> None: ...
-    def set_open(self, open: bool, /) -> None:
-        """From the next sample on, opens or closes."""
+    def __init__(self, sample_rate: int, /) -> None: ...
+    def close(self, release_ms: float, /) -> None:
+        """From the next sample on, falls silent within 10 to 80 ms."""
+    def resume(self, wait: int, /) -> None:
+        """Opens ``wait`` samples on, in 10 ms: as many as the stages before still hold of what is not
+        to be heard."""
     @property
     def open(self) -> bool:
-        """Whether it is open or opening."""
+        """Whether it is open, opening or to open."""
     @property
     def silent(self) -> bool:
         """Whether it lets nothing through."""
+    @property
+    def idle(self) -> bool:
+        """Whether all goes through as it is."""
     def process(self, block: Samples, /) -> Samples: ...
     def flush(self) -> Samples: ...
     def reset(self) -> None: ...
@@ -239,6 +296,7 @@ class F0Tracker:
     def reset(self) -> None: ...
     def clone(self) -> F0Tracker: ...
     width: int
+    hop: int
     window: int
     lookahead: int
 
@@ -251,5 +309,6 @@ class Vad:
     def reset(self) -> None: ...
     def clone(self) -> Vad: ...
     width: int
+    hop: int
     window: int
     lookahead: int

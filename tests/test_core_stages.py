@@ -20,12 +20,15 @@ STAGES: dict[str, Callable[[], Any]] = {
     "resampler_44_to_24": lambda: _core.Resampler(44_100, 24_000),
     "resampler_odd": lambda: _core.Resampler(24_000, 11_027),
     "resampler_none": lambda: _core.Resampler(24_000, 24_000),
-    "limiter": lambda: _core.Limiter(-1.0),
-    "fade": _core.Fade,
+    "leveller": lambda: leveller(),
+    "limiter": lambda: _core.Limiter(24_000, -1.0),
+    "limiter_48": lambda: _core.Limiter(48_000, -1.0),
+    "fade": lambda: _core.Fade(24_000),
 }
 ANALYZERS: dict[str, Callable[[], Any]] = {
     "log_mel": _core.LogMel,
     "loudness": _core.Loudness,
+    "meter": lambda: _core.Meter(48_000),
     "f0_tracker": _core.F0Tracker,
     "vad": _core.Vad,
 }
@@ -34,6 +37,13 @@ EVERYTHING = STAGES | ANALYZERS
 stages = pytest.mark.parametrize("make", STAGES.values(), ids=STAGES.keys())
 analyzers = pytest.mark.parametrize("make", ANALYZERS.values(), ids=ANALYZERS.keys())
 everything = pytest.mark.parametrize("make", EVERYTHING.values(), ids=EVERYTHING.keys())
+
+
+def leveller() -> _core.Leveller:
+    """Somebody speaks."""
+    made = _core.Leveller(24_000, -26.0)
+    made.set_speech(True)
+    return made
 
 
 def noise(samples: int, seed: int = 1) -> Samples:
@@ -69,8 +79,8 @@ def test_an_analyzer_gives_a_frame_per_hop(make: Callable[[], Any]) -> None:
         assert got.shape[1] == analyzer.width
         total += samples
         frames += len(got)
-        assert frames == total // _core.HOP
-    assert analyzer.window >= _core.HOP
+        assert frames == total // analyzer.hop
+    assert analyzer.window >= analyzer.hop
     assert analyzer.lookahead < analyzer.window
 
 
@@ -178,22 +188,45 @@ def test_settings_out_of_range_are_refused_in_words() -> None:
     assert str(caught.value) == "input_rate in Hz must lie in 8000..=192000, got 4000"
     assert caught.value.code == "out_of_range"
     with pytest.raises(SettingError, match=r"^ceiling_db must lie in -60\.\.=0, got 3$"):
-        _core.Limiter(3.0)
+        _core.Limiter(24_000, 3.0)
 
 
 def test_the_fade_closes_to_silence_and_opens_again() -> None:
-    fade = _core.Fade()
+    fade = _core.Fade(24_000)
     ones = np.ones(480, np.float32)
     assert fade.open
+    assert fade.idle
+    fade.close(20.0)
     assert not fade.silent
-    fade.set_open(False)
     assert fade.process(ones)[-1] == 0
     assert fade.silent
     assert not fade.open
     assert not fade.process(np.full(100, np.nan, np.float32)).any()
-    fade.set_open(True)
-    assert fade.process(ones)[-1] == 1
+    fade.resume(100)
+    opening = fade.process(ones)
+    assert not opening[:100].any()
+    assert opening[-1] == 1
+    assert fade.idle
     np.testing.assert_array_equal(fade.process(ones), ones)
+    with pytest.raises(SettingError, match=r"^release_ms must lie in 10\.\.=80, got 5$"):
+        fade.close(5.0)
+
+
+def test_the_gain_moves_only_while_somebody_speaks() -> None:
+    gain = _core.Leveller(24_000, -26.0)
+    quiet = 0.001 * noise(2400)
+    np.testing.assert_array_equal(gain.process(quiet), quiet)
+    gain.set_speech(True)
+    gain.process(quiet)
+    assert gain.gain_db == pytest.approx(8.0)  # 0.8 dB a hop at first
+
+
+def test_the_meter_gives_a_sine_its_level_and_its_true_peak() -> None:
+    time = np.arange(4 * 48_000) / 48_000
+    sine = (0.1 * np.sin(2 * np.pi * 997 * time)).astype(np.float32)
+    frames = _core.Meter(48_000).process(sine)
+    assert frames.shape == (400, 3)
+    np.testing.assert_allclose(frames[-1], [-23.01, -23.01, -20.0], atol=0.05)
 
 
 def test_the_loudness_of_a_full_scale_sine_is_three_below() -> None:

@@ -4,16 +4,12 @@ use std::sync::Arc;
 
 use pulp::{Arch, Simd, WithSimd};
 
-use crate::error::{check_range, check_room, DspError};
+use crate::error::{check_room, DspError};
 use crate::math::dot::dot;
 use crate::math::sample::{tame, LOUDEST};
 use crate::math::window::{kaiser, kaiser_beta};
-use crate::stage::{Rates, Stage};
+use crate::stage::{check_rate, Rates, Stage};
 
-/// Slowest stream, in Hz: telephone.
-pub const MIN_RATE: u32 = 8_000;
-/// Fastest stream, in Hz: the fastest sound cards.
-pub const MAX_RATE: u32 = 192_000;
 /// How far the filter lets through what it should stop; 80 is audible to nobody, the rest is margin
 /// for rounding and for tables between phases.
 const ATTENUATION_DB: f64 = 96.0;
@@ -354,15 +350,6 @@ fn sinc(x: f64) -> f64 {
     } else {
         angle.sin() / angle
     }
-}
-
-fn check_rate(what: &'static str, rate: u32) -> Result<(), DspError> {
-    check_range(
-        what,
-        f64::from(rate),
-        f64::from(MIN_RATE),
-        f64::from(MAX_RATE),
-    )
 }
 
 fn gcd(a: u32, b: u32) -> u32 {

@@ -32,6 +32,8 @@ const LEAST_TO_MEAN: f32 = 1.585;
 const BEST: usize = 3;
 /// In one band, more than this says no more, and would only ring longer: 25 dB.
 const MAX_EXCESS: f32 = 316.0;
+/// Far below any noise: in long silence a level would fall to denormal numbers, and stay there.
+const AT_REST: f32 = 1e-20;
 /// Excess over the noise, in dB, at which speech is as likely as not, and dB per unit of odds.
 const EVEN_DB: f32 = 7.5;
 const ODDS_DB: f32 = 1.5;
@@ -144,7 +146,7 @@ impl Vad {
         for band in 0..BANDS {
             let noise = self.room.noise(band);
             let fast = &mut self.fast[band];
-            *fast = (*fast + FAST * (power[band] - *fast)).min(noise * MAX_EXCESS);
+            *fast = (*fast + FAST * (power[band] - *fast)).clamp(AT_REST, noise * MAX_EXCESS);
             above[band] = 10.0 * (*fast / noise).max(1.0).log10();
         }
         above.sort_unstable_by(|a, b| b.total_cmp(a));

@@ -148,4 +148,8 @@ fn mistakes_are_refused_and_the_others_go_on() {
     for slots in [0, 4097] {
         assert!(Batch::new(&network, RATE, slots).is_err());
     }
+    // A block would never have ended: pieces of no sample.
+    for rate in [0, 99, 7_999, 192_001] {
+        assert!(Batch::new(&network, rate, 2).is_err());
+    }
 }

@@ -153,6 +153,9 @@ impl persona_dsp::Stage for Copies {
 
 #[test]
 fn a_hidden_copy_is_caught() {
-    assert_eq!(heap_calls_of(OfStage(persona_dsp::Fade::new())), 0);
-    assert!(heap_calls_of(OfStage(Copies(persona_dsp::Fade::new()))) > 0);
+    assert_eq!(
+        heap_calls_of(OfStage(persona_dsp::Fade::new(24_000).unwrap())),
+        0
+    );
+    assert!(heap_calls_of(OfStage(Copies(persona_dsp::Fade::new(24_000).unwrap()))) > 0);
 }

@@ -30,6 +30,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<analyzers::Vad>()?;
     module.add_class::<analyzers::F0Tracker>()?;
     module.add_class::<analyzers::Loudness>()?;
+    module.add_class::<analyzers::Meter>()?;
+    module.add_class::<stages::Leveller>()?;
     module.add_class::<stages::Limiter>()?;
     module.add_class::<stages::Fade>()?;
     module.add_class::<net::Network>()?;

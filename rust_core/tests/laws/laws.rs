@@ -165,7 +165,7 @@ pub fn latency<S: Stage>(stage: S) -> Verdict {
 /// 4, of an analyzer, first half. No frame knows what comes after it.
 pub fn causal<A: Analyzer>(analyzer: A) -> Verdict {
     let [first, _, mixed] = around_a_change(&analyzer);
-    let before = CHANGE / HOP * analyzer.width();
+    let before = CHANGE / analyzer.hop() * analyzer.width();
     same(
         &mixed[..before],
         &first[..before],

@@ -1,8 +1,8 @@
 //! Everything that streams, seen alike: positions in, numbers out.
 
 use persona_dsp::{
-    Analyzer, Chain, DspError, Manner, NetShape, Network, Path, Prosody, ProsodyTargets, Stage,
-    Vocoder, HOP, RATE,
+    Analyzer, Chain, DspError, Leveller, Manner, NetShape, Network, Path, Prosody, ProsodyTargets,
+    Stage, Vocoder, HOP, RATE,
 };
 
 use crate::random::Random;
@@ -103,7 +103,7 @@ pub struct OfAnalyzer<A>(pub A);
 
 impl<A: Analyzer> Subject for OfAnalyzer<A> {
     fn due(&self, positions: u64) -> u64 {
-        positions / HOP as u64 * self.0.width() as u64
+        positions / self.0.hop() as u64 * self.0.width() as u64
     }
     fn promised(&self, positions: usize) -> usize {
         self.0.frames(positions) * self.0.width()
@@ -199,6 +199,13 @@ impl Subject for Network {
         let count = positions * Network::WIDTH_IN;
         (0..count).map(|_| -10.0 + 6.0 * random.sample()).collect()
     }
+}
+
+/// Somebody speaks.
+pub fn leveller(sample_rate: u32) -> Leveller {
+    let mut leveller = Leveller::new(sample_rate, -26.0).unwrap();
+    leveller.set_speech(true);
+    leveller
 }
 
 /// A small network of random weights.

@@ -11,8 +11,12 @@ macro_rules! for_each_stage {
         $($check)::+!(resampler_192_to_8, persona_dsp::Resampler::new(192_000, 8_000).unwrap());
         $($check)::+!(resampler_odd, persona_dsp::Resampler::new(24_000, 11_027).unwrap());
         $($check)::+!(resampler_none, persona_dsp::Resampler::new(24_000, 24_000).unwrap());
-        $($check)::+!(limiter, persona_dsp::Limiter::new(-1.0).unwrap());
-        $($check)::+!(fade, persona_dsp::Fade::new());
+        $($check)::+!(leveller_24, crate::subject::leveller(24_000));
+        $($check)::+!(leveller_44, crate::subject::leveller(44_100));
+        $($check)::+!(limiter_24, persona_dsp::Limiter::new(24_000, -1.0).unwrap());
+        $($check)::+!(limiter_48, persona_dsp::Limiter::new(48_000, -1.0).unwrap());
+        $($check)::+!(limiter_8, persona_dsp::Limiter::new(8_000, -1.0).unwrap());
+        $($check)::+!(fade, persona_dsp::Fade::new(24_000).unwrap());
     };
 }
 
@@ -23,6 +27,8 @@ macro_rules! for_each_analyzer {
             f.iter().all(|band| (band + 23.0259).abs() < 1e-3)
         });
         $($check)::+!(loudness, persona_dsp::Loudness::new(), |f: &[f32]| f == [-120.0]);
+        $($check)::+!(meter_24, persona_dsp::Meter::new(24_000).unwrap(), |f: &[f32]| f == [-120.0; 3]);
+        $($check)::+!(meter_44, persona_dsp::Meter::new(44_100).unwrap(), |f: &[f32]| f == [-120.0; 3]);
         $($check)::+!(f0_tracker, persona_dsp::F0Tracker::new(), |f: &[f32]| {
             f[0] == 0.0 && f[2] == 0.0
         });
