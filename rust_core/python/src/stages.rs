@@ -10,7 +10,16 @@ stage!(Resampler, persona_dsp::Resampler, {
         let input = rate(py, "input_rate in Hz", input_rate)?;
         let output = rate(py, "output_rate in Hz", output_rate)?;
         persona_dsp::Resampler::new(input, output)
-            .map(Self)
+            .map(Self::from)
+            .map_err(|error| setting_error(py, error))
+    }
+
+    #[staticmethod]
+    fn minimum_phase(py: Python<'_>, input_rate: i64, output_rate: i64) -> PyResult<Self> {
+        let input = rate(py, "input_rate in Hz", input_rate)?;
+        let output = rate(py, "output_rate in Hz", output_rate)?;
+        persona_dsp::Resampler::minimum_phase(input, output)
+            .map(Self::from)
             .map_err(|error| setting_error(py, error))
     }
 });
@@ -19,7 +28,7 @@ stage!(Limiter, persona_dsp::Limiter, {
     #[new]
     fn new(py: Python<'_>, ceiling_db: f64) -> PyResult<Self> {
         persona_dsp::Limiter::new(ceiling_db)
-            .map(Self)
+            .map(Self::from)
             .map_err(|error| setting_error(py, error))
     }
 });
@@ -27,7 +36,7 @@ stage!(Limiter, persona_dsp::Limiter, {
 stage!(Fade, persona_dsp::Fade, {
     #[new]
     fn new() -> Self {
-        Self(persona_dsp::Fade::new())
+        persona_dsp::Fade::new().into()
     }
 
     fn set_open(&mut self, open: bool) {
