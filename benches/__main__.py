@@ -5,6 +5,7 @@ import importlib
 
 BENCHES = {
     "quality": "words, likeness, cleanness and melody of real and synthetic speech converted",
+    "resample": "changing the sample rate: cost, delay and cleanness against others",
     "speed": "time per block and share of a core of one live stream",
     "convert": "the whole path by engine and block, and its network against torch, ONNX Runtime and LLVC",
     "level": "loudness, limiter, gain and fade against libebur128, pedalboard, WebRTC and speexdsp",

@@ -161,13 +161,20 @@ class Ends:
 class Resampler:
     """Any rate to any rate, 8 to 192 kHz, by a linear-phase filter; equal rates pass unchanged.
 
+    Flat to 0.9 of the lower Nyquist frequency, 105 dB down from 1.1 of it.
+
     Streaming
     ---------
     ``n`` samples in give ``ceil(n * output_rate / input_rate)`` out, ``flush`` gives the last
-    ``latency``: 31 samples at 48 to 24 kHz, 62 at 24 to 48 kHz.
+    ``latency``: 25 samples of the slower stream, 1.04 ms between 48 and 24 kHz.
     """
 
     def __init__(self, input_rate: int, output_rate: int) -> None: ...
+    @staticmethod
+    def minimum_phase(input_rate: int, output_rate: int) -> Resampler:
+        """As soon as may be: 2.36 samples of the slower stream, 0.1 ms between 48 and 24 kHz, to the
+        nearest sample. That is for low tones; what is at 0.8 of Nyquist comes 0.1 ms later. 91 dB down.
+        """
     def process(self, block: Samples, /) -> Samples: ...
     def flush(self) -> Samples: ...
     def reset(self) -> None: ...
@@ -178,6 +185,30 @@ class Resampler:
     def input_rate(self) -> int: ...
     @property
     def output_rate(self) -> int: ...
+
+class Drift:
+    """From one clock to another, which may be faster by up to 500 ppm either way, and move.
+
+    Streaming
+    ---------
+    25 samples late. How many come out depends on the clocks: ``output_len`` says it before. Steps
+    change by 0.2 ppm a sample, so that nothing clicks; the samples do not depend on how the stream
+    is cut. After ``flush`` and ``reset`` the clocks agree, and go to what is wanted again.
+    """
+
+    def __init__(self) -> None: ...
+    def set_ppm(self, ppm: float, /) -> None:
+        """By how much the output's clock is faster; over at most 0.1 s at 48 kHz."""
+    @property
+    def ppm(self) -> float:
+        """By how much it is taken to be faster now."""
+    def output_len(self, input_len: int, /) -> int: ...
+    def process(self, block: Samples, /) -> Samples: ...
+    def flush(self) -> Samples: ...
+    def reset(self) -> None: ...
+    def clone(self) -> Drift: ...
+    @property
+    def latency(self) -> int: ...
 
 class Loudness:
     """Level of each hop in dBFS ``[frames, 1]``; a full-scale sine gives -3.01, silence -120."""

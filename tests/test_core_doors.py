@@ -225,7 +225,14 @@ DOORS: dict[str, tuple[Callable[[], Any], Make, dict[str, tuple[Make, ...] | Non
     "Resampler": (
         lambda: _core.Resampler(48_000, 24_000),
         lambda rng: _core.Resampler(integer(8_000, 44_100)(rng), integer(24_000, 11_027)(rng)),
-        STAGE,
+        STAGE | {"minimum_phase": (integer(8_000, 44_100), integer(24_000, 11_027))},
+    ),
+    "Drift": (
+        _core.Drift,
+        lambda rng: _core.Drift(),
+        PARTS
+        | {"process": (block,), "flush": (), "latency": None}
+        | {"set_ppm": (real(100.0, -500.0),), "ppm": None, "output_len": (integer(0, 480),)},
     ),
     "Limiter": (
         lambda: _core.Limiter(24_000, -6.0),

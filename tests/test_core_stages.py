@@ -25,6 +25,12 @@ STAGES: dict[str, Callable[[], Any]] = {
     "limiter_48": lambda: _core.Limiter(48_000, -1.0),
     "fade": lambda: _core.Fade(24_000),
 }
+# Later at some frequencies than at others.
+EARLY_STAGES: dict[str, Callable[[], Any]] = {
+    "early_48_to_24": lambda: _core.Resampler.minimum_phase(48_000, 24_000),
+    "early_24_to_48": lambda: _core.Resampler.minimum_phase(24_000, 48_000),
+    "early_44_to_24": lambda: _core.Resampler.minimum_phase(44_100, 24_000),
+}
 ANALYZERS: dict[str, Callable[[], Any]] = {
     "log_mel": _core.LogMel,
     "loudness": _core.Loudness,
@@ -32,9 +38,11 @@ ANALYZERS: dict[str, Callable[[], Any]] = {
     "f0_tracker": _core.F0Tracker,
     "vad": _core.Vad,
 }
-EVERYTHING = STAGES | ANALYZERS
+EVERYTHING = STAGES | EARLY_STAGES | ANALYZERS
 
-stages = pytest.mark.parametrize("make", STAGES.values(), ids=STAGES.keys())
+punctual = pytest.mark.parametrize("make", STAGES.values(), ids=STAGES.keys())
+all_stages = STAGES | EARLY_STAGES
+stages = pytest.mark.parametrize("make", all_stages.values(), ids=all_stages.keys())
 analyzers = pytest.mark.parametrize("make", ANALYZERS.values(), ids=ANALYZERS.keys())
 everything = pytest.mark.parametrize("make", EVERYTHING.values(), ids=EVERYTHING.keys())
 
@@ -108,7 +116,7 @@ def test_after_flush_a_stage_is_as_new(make: Callable[[], Any]) -> None:
     np.testing.assert_array_equal(stage.process(noise(2000)), make().process(noise(2000)))
 
 
-@stages
+@punctual
 def test_an_impulse_comes_out_as_late_as_stated(make: Callable[[], Any]) -> None:
     stage = make()
     impulse = np.zeros(3000, np.float32)
@@ -227,6 +235,30 @@ def test_the_meter_gives_a_sine_its_level_and_its_true_peak() -> None:
     frames = _core.Meter(48_000).process(sine)
     assert frames.shape == (400, 3)
     np.testing.assert_allclose(frames[-1], [-23.01, -23.01, -20.0], atol=0.05)
+
+
+def test_a_drifting_clock_gives_as_many_samples_as_it_says() -> None:
+    drift, x = _core.Drift(), noise(48_000)
+    drift.set_ppm(500.0)
+    cuts = [x[:0], x[:7], x[7:5000], x[5000:]]
+    promised = 0
+    for block in cuts:
+        due = drift.output_len(len(block))
+        assert len(drift.process(block)) == due
+        promised += due
+    # The first 2500 samples go over to it.
+    assert promised == pytest.approx(48_000 + 24 - 0.6, abs=1.1)
+    assert drift.ppm == pytest.approx(500, abs=1e-3)
+    clone = drift.clone()
+    np.testing.assert_array_equal(drift.process(x), clone.process(x))
+    assert len(drift.flush()) == drift.latency == 25
+    whole = _core.Drift()
+    whole.set_ppm(500.0)
+    np.testing.assert_array_equal(drift.process(x), whole.process(x))
+    drift.reset()
+    assert drift.ppm == 0
+    with pytest.raises(SettingError, match=r"^ppm must lie in -500\.\.=500, got 501$"):
+        drift.set_ppm(501)
 
 
 def test_the_loudness_of_a_full_scale_sine_is_three_below() -> None:

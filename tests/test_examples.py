@@ -44,6 +44,7 @@ def test_every_example_is_run_here_and_uses_public_names_only() -> None:
         "convert_file.py",
         "dialogue.py",
         "grow.py",
+        "resampler.py",
         "say.py",
         "stream_blocks.py",
     ]
@@ -77,6 +78,17 @@ def test_stream_blocks(second: Path) -> None:
     expected = soundfile.info(second).frames + stream.latency_samples
     assert soundfile.info(out).frames == expected
     assert "100 blocks" in done.stdout
+
+
+def test_resampler(second: Path) -> None:
+    out = second.with_name("out.wav")
+    done = run("resampler.py", str(second), str(out), "24000")
+    assert done.returncode == 0, done.stderr
+    assert "100 blocks, 1.5" in done.stdout
+    made, rate = soundfile.read(out, dtype="float32")
+    samples, before = soundfile.read(second, dtype="float32")
+    assert (rate, len(made)) == (24_000, -(-len(samples) * 24_000 // before))
+    assert np.std(made) == pytest.approx(np.std(samples), rel=0.05)
 
 
 def test_say(tmp_path: Path) -> None:

@@ -143,8 +143,8 @@ impl Path {
         check_rate("sample_rate in Hz", sample_rate)?;
         Self::check_lookahead(lookahead)?;
         let f0 = F0Tracker::new();
-        let resample_in = Resampler::new(sample_rate, RATE)?;
-        let resample_out = Resampler::new(RATE, sample_rate)?;
+        let resample_in = Resampler::minimum_phase(sample_rate, RATE)?;
+        let resample_out = Resampler::minimum_phase(RATE, sample_rate)?;
         let limiter = Limiter::new(RATE, CEILING_DB)?;
         let inside = resample_in.latency() + lookahead + HOP + Vocoder::LATENCY + limiter.latency();
         let rate = sample_rate as usize;

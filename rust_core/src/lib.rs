@@ -18,12 +18,14 @@ pub mod vocoder;
 
 pub mod batch;
 pub mod chain;
+pub mod drift;
 pub mod ends;
 mod seats;
 
 pub use articulation::Articulation;
 pub use batch::Batch;
 pub use chain::{Chain, Path, PathStatus};
+pub use drift::{Drift, MAX_PPM};
 pub use ends::Ends;
 pub use error::{DspError, TensorName};
 pub use f0::F0Tracker;

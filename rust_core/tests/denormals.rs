@@ -100,6 +100,7 @@ macro_rules! shaper_law {
 }
 
 subjects::for_each_stage!(stage_law);
+subjects::for_each_early_stage!(stage_law);
 subjects::for_each_analyzer!(analyzer_law);
 subjects::for_each_shaper!(shaper_law);
 

@@ -5,6 +5,7 @@ mod analyzers;
 mod articulation;
 mod batch;
 mod convert;
+mod drift;
 mod ends;
 mod net;
 mod path;
@@ -26,6 +27,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("RATE", persona_dsp::RATE)?;
     module.add("HOP", persona_dsp::HOP)?;
     module.add_class::<stages::Resampler>()?;
+    module.add_class::<drift::Drift>()?;
     module.add_class::<analyzers::LogMel>()?;
     module.add_class::<analyzers::Vad>()?;
     module.add_class::<analyzers::F0Tracker>()?;

@@ -10,7 +10,16 @@ stage!(Resampler, persona_dsp::Resampler, {
         let input = rate(py, "input_rate in Hz", input_rate)?;
         let output = rate(py, "output_rate in Hz", output_rate)?;
         persona_dsp::Resampler::new(input, output)
-            .map(Self)
+            .map(Self::from)
+            .map_err(|error| setting_error(py, error))
+    }
+
+    #[staticmethod]
+    fn minimum_phase(py: Python<'_>, input_rate: i64, output_rate: i64) -> PyResult<Self> {
+        let input = rate(py, "input_rate in Hz", input_rate)?;
+        let output = rate(py, "output_rate in Hz", output_rate)?;
+        persona_dsp::Resampler::minimum_phase(input, output)
+            .map(Self::from)
             .map_err(|error| setting_error(py, error))
     }
 });
@@ -20,7 +29,7 @@ stage!(Limiter, persona_dsp::Limiter, {
     fn new(py: Python<'_>, sample_rate: i64, ceiling_db: f64) -> PyResult<Self> {
         let sample_rate = rate(py, "sample_rate in Hz", sample_rate)?;
         persona_dsp::Limiter::new(sample_rate, ceiling_db)
-            .map(Self)
+            .map(Self::from)
             .map_err(|error| setting_error(py, error))
     }
 });
@@ -30,7 +39,7 @@ stage!(Leveller, persona_dsp::Leveller, {
     fn new(py: Python<'_>, sample_rate: i64, target_db: f64) -> PyResult<Self> {
         let sample_rate = rate(py, "sample_rate in Hz", sample_rate)?;
         persona_dsp::Leveller::new(sample_rate, target_db)
-            .map(Self)
+            .map(Self::from)
             .map_err(|error| setting_error(py, error))
     }
 
@@ -48,7 +57,7 @@ stage!(Fade, persona_dsp::Fade, {
     #[new]
     fn new(py: Python<'_>, sample_rate: i64) -> PyResult<Self> {
         persona_dsp::Fade::new(rate(py, "sample_rate in Hz", sample_rate)?)
-            .map(Self)
+            .map(Self::from)
             .map_err(|error| setting_error(py, error))
     }
 

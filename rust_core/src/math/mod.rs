@@ -6,6 +6,8 @@ pub mod curve;
 pub mod db;
 /// Sums of products.
 pub mod dot;
+/// Filters between sample rates.
+pub mod kernel;
 /// Products with matrices.
 pub mod matrix;
 /// The mel scale and its bands.

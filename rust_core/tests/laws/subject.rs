@@ -1,8 +1,8 @@
 //! Everything that streams, seen alike: positions in, numbers out.
 
 use persona_dsp::{
-    Analyzer, Chain, DspError, Leveller, Manner, NetShape, Network, Path, Prosody, ProsodyTargets,
-    Stage, Vocoder, HOP, RATE,
+    Analyzer, Chain, Drift, DspError, Leveller, Manner, NetShape, Network, Path, Prosody,
+    ProsodyTargets, Stage, Vocoder, HOP, RATE,
 };
 
 use crate::random::Random;
@@ -117,6 +117,52 @@ impl<A: Analyzer> Subject for OfAnalyzer<A> {
     fn input(&self, random: &mut Random, positions: usize) -> Vec<f32> {
         sound(random, positions)
     }
+}
+
+impl Subject for Drift {
+    fn due(&self, positions: u64) -> u64 {
+        // A step of 2^32 / (1 + ppm) that is gone over to by 858 at a time; here by the sum of them all.
+        let wanted = ((1u64 << 32) as f64 / (1.0 + self.wanted_ppm() * 1e-6)).round() as i128;
+        let (sample, far) = (1i128 << 32, wanted - (1i128 << 32));
+        let at = |m: i128| {
+            let ramp = (far.abs() + 857) / 858;
+            let within = m.min(ramp);
+            let risen = 858 * (within * (within - 1) / 2).max(0) * far.signum();
+            let rest = (m - ramp).max(0) * far;
+            m * sample + if m <= ramp { risen } else { risen + rest }
+        };
+        let end = positions as i128 * sample;
+        let mut count = positions as i128 * 999 / 1000;
+        while at(count) < end {
+            count += 1;
+        }
+        count as u64
+    }
+    fn tail(&self) -> usize {
+        self.latency()
+    }
+    fn promised(&self, positions: usize) -> usize {
+        self.output_len(positions)
+    }
+    fn process(&mut self, input: &[f32], output: &mut [f32]) -> Result<usize, DspError> {
+        Drift::process(self, input, output)
+    }
+    fn flush(&mut self, output: &mut [f32]) -> Result<usize, DspError> {
+        Drift::flush(self, output)
+    }
+    fn reset(&mut self) {
+        Drift::reset(self);
+    }
+    fn input(&self, random: &mut Random, positions: usize) -> Vec<f32> {
+        sound(random, positions)
+    }
+}
+
+/// Between clocks that part from the first sample on.
+pub fn drift(ppm: f64) -> Drift {
+    let mut drift = Drift::new();
+    drift.set_ppm(ppm).unwrap();
+    drift
 }
 
 impl Subject for Prosody {

@@ -11,12 +11,28 @@ macro_rules! for_each_stage {
         $($check)::+!(resampler_192_to_8, persona_dsp::Resampler::new(192_000, 8_000).unwrap());
         $($check)::+!(resampler_odd, persona_dsp::Resampler::new(24_000, 11_027).unwrap());
         $($check)::+!(resampler_none, persona_dsp::Resampler::new(24_000, 24_000).unwrap());
+        $($check)::+!(resampler_48_to_16, persona_dsp::Resampler::new(48_000, 16_000).unwrap());
+        $($check)::+!(resampler_16_to_24, persona_dsp::Resampler::new(16_000, 24_000).unwrap());
         $($check)::+!(leveller_24, crate::subject::leveller(24_000));
         $($check)::+!(leveller_44, crate::subject::leveller(44_100));
         $($check)::+!(limiter_24, persona_dsp::Limiter::new(24_000, -1.0).unwrap());
         $($check)::+!(limiter_48, persona_dsp::Limiter::new(48_000, -1.0).unwrap());
         $($check)::+!(limiter_8, persona_dsp::Limiter::new(8_000, -1.0).unwrap());
         $($check)::+!(fade, persona_dsp::Fade::new(24_000).unwrap());
+    };
+}
+
+/// Stages that are later at some frequencies than at others: name, how one is made.
+macro_rules! for_each_early_stage {
+    ($($check:ident)::+) => {
+        $($check)::+!(early_48_to_24, persona_dsp::Resampler::minimum_phase(48_000, 24_000).unwrap());
+        $($check)::+!(early_24_to_48, persona_dsp::Resampler::minimum_phase(24_000, 48_000).unwrap());
+        $($check)::+!(early_44_to_24, persona_dsp::Resampler::minimum_phase(44_100, 24_000).unwrap());
+        $($check)::+!(early_24_to_44, persona_dsp::Resampler::minimum_phase(24_000, 44_100).unwrap());
+        $($check)::+!(early_48_to_16, persona_dsp::Resampler::minimum_phase(48_000, 16_000).unwrap());
+        $($check)::+!(early_16_to_24, persona_dsp::Resampler::minimum_phase(16_000, 24_000).unwrap());
+        $($check)::+!(early_odd, persona_dsp::Resampler::minimum_phase(24_000, 11_027).unwrap());
+        $($check)::+!(early_none, persona_dsp::Resampler::minimum_phase(24_000, 24_000).unwrap());
     };
 }
 
@@ -36,8 +52,8 @@ macro_rules! for_each_analyzer {
     };
 }
 
-/// Frames in, frames or samples out, and the whole path, which answers with a voice: name, how one
-/// is made.
+/// Frames in, frames or samples out, the whole path, which answers with a voice, and what goes between
+/// two clocks: name, how one is made.
 macro_rules! for_each_shaper {
     ($($check:ident)::+) => {
         $($check)::+!(prosody, {
@@ -46,9 +62,12 @@ macro_rules! for_each_shaper {
         });
         $($check)::+!(network, crate::subject::network());
         $($check)::+!(vocoder, persona_dsp::Vocoder::new(7));
+        $($check)::+!(drift, persona_dsp::Drift::new());
+        $($check)::+!(drift_up, crate::subject::drift(500.0));
+        $($check)::+!(drift_down, crate::subject::drift(-313.0));
         $($check)::+!(chain_24, crate::subject::chain(24_000));
         $($check)::+!(chain_44, crate::subject::chain(44_100));
     };
 }
 
-pub(crate) use {for_each_analyzer, for_each_shaper, for_each_stage};
+pub(crate) use {for_each_analyzer, for_each_early_stage, for_each_shaper, for_each_stage};
