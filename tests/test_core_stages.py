@@ -22,6 +22,7 @@ STAGES: dict[str, Callable[[], Any]] = {
     "resampler_none": lambda: _core.Resampler(24_000, 24_000),
     "limiter": lambda: _core.Limiter(-1.0),
     "fade": _core.Fade,
+    "shifter": lambda: _core.Shifter(48_000),
 }
 ANALYZERS: dict[str, Callable[[], Any]] = {
     "log_mel": _core.LogMel,

@@ -13,6 +13,9 @@ macro_rules! for_each_stage {
         $($check)::+!(resampler_none, persona_dsp::Resampler::new(24_000, 24_000).unwrap());
         $($check)::+!(limiter, persona_dsp::Limiter::new(-1.0).unwrap());
         $($check)::+!(fade, persona_dsp::Fade::new());
+        $($check)::+!(shifter_still, persona_dsp::Shifter::new(48_000).unwrap());
+        $($check)::+!(shifter_up, crate::subject::shifter(24_000, 5.0, 0.0));
+        $($check)::+!(shifter_down, crate::subject::shifter(44_100, -4.0, 0.0));
     };
 }
 
@@ -40,6 +43,11 @@ macro_rules! for_each_shaper {
         });
         $($check)::+!(network, crate::subject::network());
         $($check)::+!(vocoder, persona_dsp::Vocoder::new(7));
+        $($check)::+!(envelopes, persona_dsp::Envelopes::new());
+        // Another tract draws an impulse out about its grains: no law of latency for it.
+        $($check)::+!(shifter_tract, {
+            crate::subject::OfStage(crate::subject::shifter(48_000, -4.0, -0.2))
+        });
         $($check)::+!(chain_24, crate::subject::chain(24_000));
         $($check)::+!(chain_44, crate::subject::chain(44_100));
     };
