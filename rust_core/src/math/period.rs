@@ -43,10 +43,10 @@ pub fn period<S: Simd>(
         let first = &x[x.len() - window - min_lag..][..window];
         dot(simd, first, first)
     };
-    for lag in min_lag..lags {
+    for (lag, y) in curve.iter_mut().enumerate().skip(min_lag) {
         let from = x.len() - window - lag;
         let likeness = dot(simd, newest, &x[from..][..window]);
-        curve[lag] = likeness / (own * energy + 1e-12).sqrt();
+        *y = likeness / (own * energy + 1e-12).sqrt();
         if lag + 1 < lags {
             let (enters, leaves) = (x[from - 1], x[from + window - 1]);
             energy = (energy + enters * enters - leaves * leaves).max(0.0);
