@@ -11,6 +11,8 @@ BENCHES = {
     "level": "loudness, limiter, gain and fade against libebur128, pedalboard, WebRTC and speexdsp",
     "streams": "how many live streams one thread carries, in a batch and one by one",
     "latency": "how late the output is, measured against stated",
+    "vocoder": "speech taken apart and sounded again, against WORLD",
+    "prosody": "F0 moved with the formants kept, against Rubber Band, Signalsmith, Praat and others",
     "mood": "what each mood changes in converted speech, against its table",
     "voices": "designed voices: clear, like themselves, unlike the others",
     "evolution": "years of growth among thousands of listeners, some of them hostile",

@@ -227,6 +227,16 @@ DOORS: dict[str, tuple[Callable[[], Any], Make, dict[str, tuple[Make, ...] | Non
         lambda rng: _core.Resampler(integer(8_000, 44_100)(rng), integer(24_000, 11_027)(rng)),
         STAGE | {"minimum_phase": (integer(8_000, 44_100), integer(24_000, 11_027))},
     ),
+    "Shifter": (
+        lambda: _core.Shifter(48_000),
+        lambda rng: _core.Shifter(integer(16_000, 96_000)(rng)),
+        STAGE | {"set_shift": (real(4.0, -12.0), real(0.1))},
+    ),
+    "Envelopes": (
+        _core.Envelopes,
+        lambda rng: _core.Envelopes(),
+        PARTS | {"process": (frames(241),), "lookahead": None, "width": None},
+    ),
     "Drift": (
         _core.Drift,
         lambda rng: _core.Drift(),

@@ -24,6 +24,7 @@ STAGES: dict[str, Callable[[], Any]] = {
     "limiter": lambda: _core.Limiter(24_000, -1.0),
     "limiter_48": lambda: _core.Limiter(48_000, -1.0),
     "fade": lambda: _core.Fade(24_000),
+    "shifter": lambda: _core.Shifter(48_000),
 }
 # Later at some frequencies than at others.
 EARLY_STAGES: dict[str, Callable[[], Any]] = {

@@ -36,10 +36,12 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<stages::Leveller>()?;
     module.add_class::<stages::Limiter>()?;
     module.add_class::<stages::Fade>()?;
+    module.add_class::<stages::Shifter>()?;
     module.add_class::<net::Network>()?;
     module.add_class::<articulation::Articulation>()?;
     module.add_class::<prosody::Prosody>()?;
     module.add_class::<vocoder::Vocoder>()?;
+    module.add_class::<vocoder::Envelopes>()?;
     module.add_class::<path::Path>()?;
     module.add_class::<batch::Batch>()?;
     module.add_class::<ends::Ends>()?;

@@ -87,6 +87,26 @@ stage!(Fade, persona_dsp::Fade, {
     }
 });
 
+stage!(Shifter, persona_dsp::Shifter, {
+    #[new]
+    fn new(py: Python<'_>, sample_rate: i64) -> PyResult<Self> {
+        let sample_rate = rate(py, "sample_rate in Hz", sample_rate)?;
+        persona_dsp::Shifter::new(sample_rate)
+            .map(Self::from)
+            .map_err(|error| setting_error(py, error))
+    }
+
+    fn set_shift(&mut self, py: Python<'_>, f0_semitones: f32, tract_octaves: f32) -> PyResult<()> {
+        let shift = persona_dsp::Shift {
+            f0_semitones,
+            tract_octaves,
+        };
+        self.0
+            .set_shift(shift)
+            .map_err(|error| setting_error(py, error))
+    }
+});
+
 /// Below zero is out of range like any other rate, and not a matter of integers.
 pub fn rate(py: Python<'_>, what: &'static str, hz: i64) -> PyResult<u32> {
     u32::try_from(hz).map_err(|_| {

@@ -1,5 +1,7 @@
 //! Tools without memory of a stream.
 
+/// Samples between samples.
+pub mod between;
 /// Functions of many numbers at once.
 pub mod curve;
 /// Decibels.
@@ -12,6 +14,8 @@ pub mod kernel;
 pub mod matrix;
 /// The mel scale and its bands.
 pub mod mel;
+/// Periods of voices.
+pub mod period;
 /// What a single sample may be.
 pub mod sample;
 /// Windows that shape filters.

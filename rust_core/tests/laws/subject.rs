@@ -1,8 +1,8 @@
 //! Everything that streams, seen alike: positions in, numbers out.
 
 use persona_dsp::{
-    Analyzer, Chain, Drift, DspError, Leveller, Manner, NetShape, Network, Path, Prosody,
-    ProsodyTargets, Stage, Vocoder, HOP, RATE,
+    Analyzer, Chain, Drift, DspError, Envelopes, Leveller, Manner, NetShape, Network, Path,
+    Prosody, ProsodyTargets, Shift, Shifter, Stage, Vocoder, HOP, RATE,
 };
 
 use crate::random::Random;
@@ -225,6 +225,32 @@ impl Subject for Vocoder {
     }
 }
 
+impl Subject for Envelopes {
+    fn width_in(&self) -> usize {
+        Envelopes::WIDTH_IN
+    }
+    fn due(&self, positions: u64) -> u64 {
+        positions * Envelopes::WIDTH_OUT as u64
+    }
+    fn promised(&self, positions: usize) -> usize {
+        positions * Envelopes::WIDTH_OUT
+    }
+    fn process(&mut self, input: &[f32], output: &mut [f32]) -> Result<usize, DspError> {
+        Ok(Envelopes::process(self, input, output)? * Envelopes::WIDTH_OUT)
+    }
+    fn reset(&mut self) {
+        Envelopes::reset(self);
+    }
+    fn input(&self, random: &mut Random, positions: usize) -> Vec<f32> {
+        let mut input = Vec::new();
+        for k in 0..positions {
+            input.extend(sound(random, HOP));
+            input.push([130.0, 0.0, 60.0, 400.0][k % 4]);
+        }
+        input
+    }
+}
+
 impl Subject for Network {
     fn width_in(&self) -> usize {
         Network::WIDTH_IN
@@ -295,6 +321,18 @@ pub fn chain(sample_rate: u32) -> OfStage<Chain> {
     path.set_manner(manner).unwrap();
     path.reset(); // it is reached
     OfStage(Chain::new(path, network()))
+}
+
+/// A shifter that has reached what it moves by.
+pub fn shifter(sample_rate: u32, f0_semitones: f32, tract_octaves: f32) -> Shifter {
+    let mut shifter = Shifter::new(sample_rate).unwrap();
+    let shift = Shift {
+        f0_semitones,
+        tract_octaves,
+    };
+    shifter.set_shift(shift).unwrap();
+    shifter.reset();
+    shifter
 }
 
 /// A periodic sound for the law of moments: harmonics of `f0_hz` up to 11 kHz, their amplitudes

@@ -19,6 +19,9 @@ macro_rules! for_each_stage {
         $($check)::+!(limiter_48, persona_dsp::Limiter::new(48_000, -1.0).unwrap());
         $($check)::+!(limiter_8, persona_dsp::Limiter::new(8_000, -1.0).unwrap());
         $($check)::+!(fade, persona_dsp::Fade::new(24_000).unwrap());
+        $($check)::+!(shifter_still, persona_dsp::Shifter::new(48_000).unwrap());
+        $($check)::+!(shifter_up, crate::subject::shifter(24_000, 5.0, 0.0));
+        $($check)::+!(shifter_down, crate::subject::shifter(44_100, -4.0, 0.0));
     };
 }
 
@@ -65,6 +68,11 @@ macro_rules! for_each_shaper {
         $($check)::+!(drift, persona_dsp::Drift::new());
         $($check)::+!(drift_up, crate::subject::drift(500.0));
         $($check)::+!(drift_down, crate::subject::drift(-313.0));
+        $($check)::+!(envelopes, persona_dsp::Envelopes::new());
+        // Another tract draws an impulse out about its grains: no law of latency for it.
+        $($check)::+!(shifter_tract, {
+            crate::subject::OfStage(crate::subject::shifter(48_000, -4.0, -0.2))
+        });
         $($check)::+!(chain_24, crate::subject::chain(24_000));
         $($check)::+!(chain_44, crate::subject::chain(44_100));
     };
