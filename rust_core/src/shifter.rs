@@ -88,9 +88,9 @@ fn samples(time: Fixed) -> f32 {
 /// # Streaming
 /// Latency 15 ms at every setting. A shift is reached in 200 ms; without one the samples come out as they
 /// went in, within rounding (-140 dB). 55 to 600 Hz are followed. A voice is known as one after about a
-/// window and a period (12.5 ms and 5 ms at 200 Hz): of what begins before, 2.5 ms keep their own F0. A
-/// sample that is not finite counts as 0. Another tract draws what is shorter than a grain out about the
-/// grain's mark, so that the law of latency holds for F0 alone.
+/// window and a period (12.5 ms and 5 ms at 200 Hz): what of it came more than the latency before keeps
+/// its own F0. A sample that is not finite counts as 0. Another tract draws what is shorter than a grain
+/// out about the grain's mark, so that the law of latency holds for F0 alone.
 ///
 /// # Source
 /// Moulines & Charpentier (1990), Pitch-synchronous waveform processing techniques for text-to-speech
