@@ -161,7 +161,7 @@ def normalised(frames: Frames) -> Frames:
     So neither level nor the colour of microphone and line count.
     """
     heard = np.maximum(frames, float(levels(frames).mean()) - FLOOR_DB * DB)
-    return cast(Frames, heard - heard.mean(axis=0))
+    return cast(Frames, heard - heard.mean(axis=0, dtype=np.float64).astype(np.float32))
 
 
 def save_verifier(verifier: Verifier, file: Path, facts: dict[str, str]) -> None:

@@ -47,7 +47,8 @@ fn silence(width: usize) -> Vec<f32> {
         4 => vec![0.0, 0.0, 0.0, -120.0],
         80 => vec![-23.025_85; 80],
         161 => [vec![0.0], vec![-16.0; 160]].concat(),
-        _ => vec![0.0; SECOND / 100],
+        1 => vec![0.0; SECOND / 100],
+        _ => vec![0.0; width],
     }
 }
 
