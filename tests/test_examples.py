@@ -131,7 +131,7 @@ def test_dialogue(tmp_path: Path) -> None:
 
 def median_hz(samples: np.ndarray, rate: int) -> float:
     sound = _core.Resampler(rate, 24_000).process(np.ascontiguousarray(samples))
-    f0 = _core.F0Tracker(3).process(sound)
+    f0 = _core.F0Tracker().process(sound)
     return float(np.median(f0[f0[:, 2] > 0.5, 0]))
 
 
