@@ -13,6 +13,7 @@ BENCHES = {
     "voices": "designed voices: clear, like themselves, unlike the others",
     "evolution": "years of growth among thousands of listeners, some of them hostile",
     "verifier": "who is told apart by our speaker verifier and by Resemblyzer",
+    "vad": "who hears speech, how soon and how well in noise: ours beside the detectors of others",
     "monitor": "a live session on a real sound server: faults, latency, clicks, processor",
 }
 

@@ -22,6 +22,7 @@ from persona_voice.errors import (
 )
 
 if TYPE_CHECKING:
+    from persona_voice._core import Vad
     from persona_voice.build import convert, open_batch, open_stream, say
     from persona_voice.growth import change_over, grow, upgrade
     from persona_voice.path.batch import VoiceBatch
@@ -57,6 +58,7 @@ __all__ = [
     "StreamError",
     "StreamStatus",
     "Turn",
+    "Vad",
     "Voice",
     "VoiceBatch",
     "VoiceStream",
@@ -90,6 +92,7 @@ _WHERE = {
     "Store": "persona.store",
     "StreamStatus": "path.stream",
     "Turn": "persona.entrain",
+    "Vad": "_core",
     "Voice": "persona.voice",
     "VoiceBatch": "path.batch",
     "VoiceStream": "path.stream",

@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "cli": BASE
     | {"growth"}
     | {"converter", "audio", "persona", "sources", "path", "live", "build"},
-    "__init__": {"build", "errors", "growth", "persona", "path"},
+    "__init__": {"_core", "build", "errors", "growth", "persona", "path"},
 }
 # Packages that only some parts may import, or some files and folders of a part.
 ONLY_IN = {
