@@ -5,13 +5,18 @@ import importlib
 
 BENCHES = {
     "quality": "words, likeness, cleanness and melody of real and synthetic speech converted",
+    "resample": "changing the sample rate: cost, delay and cleanness against others",
     "speed": "time per block and share of a core of one live stream",
     "convert": "the whole path by engine and block, and its network against torch, ONNX Runtime and LLVC",
+    "level": "loudness, limiter, gain and fade against libebur128, pedalboard, WebRTC and speexdsp",
     "streams": "how many live streams one thread carries, in a batch and one by one",
     "latency": "how late the output is, measured against stated",
+    "vocoder": "speech taken apart and sounded again, against WORLD",
+    "prosody": "F0 moved with the formants kept, against Rubber Band, Signalsmith, Praat and others",
     "mood": "what each mood changes in converted speech, against its table",
     "voices": "designed voices: clear, like themselves, unlike the others",
     "evolution": "years of growth among thousands of listeners, some of them hostile",
+    "f0": "F0 and voicing by our tracker and by others, on speech of known F0",
     "verifier": "who is told apart by our speaker verifier and by Resemblyzer",
     "vad": "who hears speech, how soon and how well in noise: ours beside the detectors of others",
     "monitor": "a live session on a real sound server: faults, latency, clicks, processor",

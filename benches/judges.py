@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,8 @@ import soundfile
 from scipy.ndimage import minimum_filter1d
 
 from benches.sources import ROOT, STREAM_RATE, at_rate
+from persona_voice.errors import SettingError
+from persona_voice.model.verifier import load_verifier
 
 Samples = npt.NDArray[np.float32]
 F0 = npt.NDArray[np.float64]
@@ -101,6 +104,23 @@ def words_changed(before: str | None, after: str | None) -> float | None:
     return float(jiwer.wer(before, after)) if before and after is not None else None
 
 
+def references() -> list[Samples]:
+    """The persona's recordings, at `STREAM_RATE`."""
+    files = sorted(REFERENCE.glob("*.flac"))
+    if not files:
+        raise FileNotFoundError(f"no reference recordings in {REFERENCE}")
+    read = (soundfile.read(file, dtype="float32") for file in files)
+    return [at_rate(samples, rate) for samples, rate in read]
+
+
+def centroid(
+    embed: Callable[[Samples], npt.NDArray[np.float64] | None],
+) -> npt.NDArray[np.float64]:
+    """Of the persona's recordings, of unit length."""
+    mean = np.mean([embed(samples) for samples in references()], axis=0)
+    return np.asarray(mean / np.linalg.norm(mean))
+
+
 class Speaker:
     """Resemblyzer, and the centroid of the persona's reference recordings."""
 
@@ -111,22 +131,36 @@ class Speaker:
 
     @cached_property
     def centroid(self) -> npt.NDArray[np.float64]:
-        files = sorted(REFERENCE.glob("*.flac"))
-        if not files:
-            raise FileNotFoundError(f"no reference recordings in {REFERENCE}")
-        embeddings = []
-        for file in files:
-            samples, rate = soundfile.read(file, dtype="float32")
-            embeddings.append(self.embed(at_rate(samples, rate)))
-        mean = np.mean(embeddings, axis=0)
-        return np.asarray(mean / np.linalg.norm(mean))
+        return centroid(self.embed)
 
-    def embed(self, samples: Samples) -> npt.NDArray[np.float64]:
-        """Of unit length; the sound at `STREAM_RATE`, and not silence."""
+    def embed(self, samples: Samples) -> npt.NDArray[np.float64] | None:
+        """Of unit length; the sound at `STREAM_RATE`; None of silence."""
         from resemblyzer import preprocess_wav
 
+        if float(np.abs(samples).max(initial=0.0)) <= SILENT:
+            return None
         heard = preprocess_wav(at_rate(samples, STREAM_RATE, JUDGE_RATE), source_sr=JUDGE_RATE)
         return np.asarray(self.encoder.embed_utterance(heard), np.float64)
+
+
+class OtherSpeaker:
+    """Our own verifier, which the converter never saw."""
+
+    def __init__(self) -> None:
+        self.verifier = load_verifier()
+
+    @cached_property
+    def centroid(self) -> npt.NDArray[np.float64]:
+        return centroid(self.embed)
+
+    def embed(self, samples: Samples) -> npt.NDArray[np.float64] | None:
+        """Of unit length; the sound at `STREAM_RATE`; None of what holds too little speech."""
+        try:
+            return np.asarray(self.verifier.embed(samples, STREAM_RATE), np.float64)
+        except SettingError as error:
+            if error.code != "too_little_speech":
+                raise
+            return None
 
 
 def dnsmos(samples: Samples) -> float:

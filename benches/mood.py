@@ -14,6 +14,7 @@ import numpy.typing as npt
 import scipy.signal
 
 from benches import report
+from benches.conditions import active_power
 from benches.judges import F0_FRAME_MS, F0_RATE, Speaker, dnsmos, f0_contour
 from benches.report import Result
 from benches.sources import STREAM_RATE, Engines, Samples, at_rate, recordings
@@ -25,7 +26,6 @@ from persona_voice.persona.state import Manner
 NEUTRAL = Manner()
 # Of each recording; the first words are enough to tell.
 SECONDS = 10
-ACTIVE_DB = 40
 # Half octaves over which the tilt is a straight line.
 TILT_HZ = 125 * 2 ** np.arange(0, 6.01, 0.5)
 # Where breath is heard in vowels, and the aperiodicity of D4C is steady.
@@ -63,13 +63,10 @@ def measure(samples: Samples) -> Measures:
     """Median F0, spread of F0, level, noise of vowels and tilt, each in the unit of a `Manner`."""
     f0 = f0_contour(samples)
     octaves = np.log2(f0[f0 > 0])
-    hop = STREAM_RATE // 100
-    power = (samples[: len(samples) // hop * hop].reshape(-1, hop).astype(np.float64) ** 2).mean(1)
-    loud = power > power.max() * 10 ** (-ACTIVE_DB / 10)
     return {
         "register_semitones": 12 * float(np.median(octaves)),
         "range_octaves": float(np.log2(np.subtract(*np.percentile(octaves, [80, 20])))),
-        "level_db": 10 * float(np.log10(power[loud].mean())),
+        "level_db": 10 * float(np.log10(active_power(samples))),
         "breath_by_d4c_db": noise_of_vowels_db(samples, f0),
         "tilt_db": tilt_db(samples),
     }

@@ -14,10 +14,14 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 
-from benches import judges, report
+from benches import judges, likeness, report
+from benches.conditions import CONDITIONS
+from benches.ghost import ghosts
 from benches.latency import envelope_lag_ms
+from benches.likeness import Embeddings
+from benches.mood import tilt_db
+from benches.page import Page
 from benches.report import Result
 from benches.sources import STREAM_RATE, Engines, Samples, Source, gather
 from benches.streaming import Run, StreamSettings, run
@@ -25,17 +29,25 @@ from training.models import VOICES
 from training.whole import whole
 
 # Raised when a judge changes, so that what it said before no longer counts.
-JUDGES_VERSION = 3
-# Worst is the largest of these, the smallest of those.
+JUDGES_VERSION = 4
+# Worst is the largest of these, the smallest of those, the furthest from 0 of the last.
 LARGEST_IS_WORST = (
-    "words_changed", "other_words_changed", "f0_flips", "latency_off_ms", "rtf", "cpu_share",
+    "words_changed", "other_words_changed", "leak", "f0_flips", "rtf", "cpu_share",
 )  # fmt: skip
-SMALLEST_IS_WORST = ("similarity", "margin", "dnsmos_after", "dnsmos_change", "f0_correlation")
+SMALLEST_IS_WORST = (
+    "similarity", "margin", "margin_over_nearest", "verifier_similarity", "dnsmos_after",
+    "dnsmos_change", "f0_correlation",
+)  # fmt: skip
+FURTHEST_IS_WORST = ("latency_off_ms", "tilt_off_db")
+FIGURES = (*LARGEST_IS_WORST, *SMALLEST_IS_WORST, *FURTHEST_IS_WORST)
+# Sources that are named as the worst of a figure.
+WORST = 5
+SEED = 20261129
 COLUMNS = (
     ("words_changed", "words", "{:6.1%}"),
     ("other_words_changed", "other", "{:6.1%}"),
     ("similarity", "simil", "{:6.3f}"),
-    ("margin", "margin", "{:+6.3f}"),
+    ("verifier_similarity", "verif", "{:6.3f}"),
     ("dnsmos_before", "mos in", "{:6.2f}"),
     ("dnsmos_after", "mosout", "{:6.2f}"),
     ("f0_correlation", "f0cor", "{:6.3f}"),
@@ -52,6 +64,7 @@ class Judged:
     reading: str
     other_reading: str | None
     embedding: list[float] | None
+    verifier_embedding: list[float] | None
     dnsmos: float
     f0: list[float]
 
@@ -61,7 +74,8 @@ class Jury:
 
     def __init__(self, models: Path, cache: Path) -> None:
         self.words, self.other_words = judges.Words(models), judges.OtherWords()
-        self.speaker = judges.Speaker()
+        self.speaker, self.verifier = judges.Speaker(), judges.OtherSpeaker()
+        self.tilt_db = float(np.mean([tilt_db(samples) for samples in judges.references()]))
         self.cache = cache
 
     def source(self, source: Source) -> Judged:
@@ -77,24 +91,29 @@ class Jury:
         return judged
 
     def judge(self, samples: Samples, language: str) -> Judged:
-        audible = float(np.abs(samples).max(initial=0.0)) > judges.SILENT
         return Judged(
             reading=self.words.read(samples, language),
             other_reading=self.other_words.read(samples, language),
-            embedding=self.speaker.embed(samples).tolist() if audible else None,
+            embedding=plain(self.speaker.embed(samples)),
+            verifier_embedding=plain(self.verifier.embed(samples)),
             dnsmos=judges.dnsmos(samples),
             f0=judges.f0_contour(samples).tolist(),
         )
 
-    def similarity(self, judged: Judged) -> float | None:
-        """To the persona's centroid, -1 to 1."""
-        if judged.embedding is None:
-            return None
-        return float(np.asarray(judged.embedding) @ self.speaker.centroid)
+
+def plain(embedding: npt.NDArray[np.float64] | None) -> list[float] | None:
+    return None if embedding is None else embedding.tolist()
+
+
+def similarity(embedding: list[float] | None, hers: npt.NDArray[np.float64]) -> float | None:
+    """To the persona's centroid, -1 to 1."""
+    return None if embedding is None else float(np.asarray(embedding) @ hers)
 
 
 def row(source: Source, before: Judged, after: Judged, jury: Jury, done: Run) -> Result:
-    similar, similar_before = jury.similarity(after), jury.similarity(before)
+    similar, similar_before = (
+        similarity(of.embedding, jury.speaker.centroid) for of in (after, before)
+    )
     melody = judges.melody(np.array(before.f0), np.array(after.f0))
     stated_ms = 1000 * done.latency_samples / STREAM_RATE
     measured_ms = envelope_lag_ms(source.samples, done.output, STREAM_RATE)
@@ -113,6 +132,8 @@ def row(source: Source, before: Judged, after: Judged, jury: Jury, done: Run) ->
         "similarity": similar,
         "similarity_before": similar_before,
         "margin": difference(similar, similar_before),
+        "verifier_similarity": similarity(after.verifier_embedding, jury.verifier.centroid),
+        "tilt_off_db": tilt_db(done.trimmed) - jury.tilt_db,
         "dnsmos_before": before.dnsmos,
         "dnsmos_after": after.dnsmos,
         "dnsmos_change": after.dnsmos - before.dnsmos,
@@ -139,17 +160,79 @@ def summarise(rows: list[Result]) -> Result:
     return {name: figures(of) for name, of in sorted(groups.items())} | {"all": figures(rows)}
 
 
-def figures(rows: list[Result]) -> Result:
-    def over(key: str, pick: Callable[[npt.NDArray[np.float64]], np.float64]) -> float | None:
-        values = [r[key] for r in rows if r[key] is not None]
-        return float(pick(np.array(values, np.float64))) if values else None
+def badness(key: str, value: float) -> float:
+    """The larger, the worse."""
+    if key in FURTHEST_IS_WORST:
+        return abs(value)
+    return value if key in LARGEST_IS_WORST else -value
 
-    keys = (*LARGEST_IS_WORST, *SMALLEST_IS_WORST, "dnsmos_before")
-    worst = {key: over(key, np.max) for key in LARGEST_IS_WORST}
-    # Early is as wrong as late.
-    worst["latency_off_ms"] = over("latency_off_ms", lambda off: off[np.argmax(np.abs(off))])
-    worst |= {key: over(key, np.min) for key in (*SMALLEST_IS_WORST, "dnsmos_before")}
-    return {"count": len(rows), "mean": {k: over(k, np.mean) for k in keys}, "worst": worst}
+
+def figures(rows: list[Result]) -> Result:
+    def over(key: str, pick: Callable[[list[float]], float]) -> float | None:
+        values = [r[key] for r in rows if r[key] is not None]
+        return pick(values) if values else None
+
+    def worst(key: str) -> float | None:
+        return over(key, lambda values: max(values, key=lambda value: badness(key, value)))
+
+    keys = (*FIGURES, "dnsmos_before")
+    mean = {key: over(key, lambda values: float(np.mean(values))) for key in keys}
+    return {"count": len(rows), "mean": mean, "worst": {key: worst(key) for key in keys}}
+
+
+def worst_sources(rows: list[Result]) -> Result:
+    """Of every figure the worst sources, the worst first."""
+    found: Result = {}
+    for key in FIGURES:
+        had = [r for r in rows if r[key] is not None]
+        had.sort(key=lambda r: badness(key, r[key]), reverse=True)
+        found[key] = [{"source": r["source"], "value": r[key]} for r in had[:WORST]]
+    return found
+
+
+def under(settings: StreamSettings, source: Source, reading: str, jury: Jury) -> list[Result]:
+    """The same source in each of `CONDITIONS`: words changed, and those that the condition itself costs."""
+    stream = settings.open()
+    rows = []
+    for name, make in CONDITIONS.items():
+        heard = make(source.samples, np.random.default_rng(SEED))
+        there = Source(f"{source.name}, {name}", "condition", source.language, heard)
+        lost = judges.words_changed(reading, jury.source(there).reading)
+        output = run(stream, heard).trimmed
+        changed = judges.words_changed(reading, jury.words.read(output, source.language))
+        rows.append(
+            {
+                "source": source.name,
+                "condition": name,
+                "words_lost_by_itself": lost,
+                "words_changed": changed,
+                "words_beyond": difference(changed, lost),
+                "similarity": similarity(plain(jury.speaker.embed(output)), jury.speaker.centroid),
+            }
+        )
+    return rows
+
+
+def by_condition(rows: list[Result]) -> Result:
+    """The mean of each figure, and how many sources."""
+    found: Result = {}
+    for name in CONDITIONS:
+        of = [r for r in rows if r["condition"] == name]
+        found[name] = {"count": len(of)}
+        for key in ("words_lost_by_itself", "words_changed", "words_beyond", "similarity"):
+            values = [r[key] for r in of if r[key] is not None]
+            found[name][key] = float(np.mean(values)) if values else None
+    return found
+
+
+def voices(judged: dict[str, tuple[Judged, Judged]], which: str) -> tuple[Embeddings, Embeddings]:
+    """Of sources and of outputs, those that have any, by one of the two judges of who speaks."""
+    found: tuple[Embeddings, Embeddings] = ({}, {})
+    for name, pair in judged.items():
+        for of, said in zip(found, pair, strict=True):
+            if (embedding := getattr(said, which)) is not None:
+                of[name] = np.asarray(embedding)
+    return found
 
 
 def line(name: str, values: Result) -> str:
@@ -168,7 +251,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--identity", action="store_true", help="the path without a converter")
     parser.add_argument("--models", type=Path, default=home, help="default: %(default)s")
     parser.add_argument("--voices", type=Path, default=VOICES, help="style packs of Kokoro")
-    parser.add_argument("--keep", type=Path, help="write what came out here, as FLAC")
+    parser.add_argument("--page", type=Path, help="write a page to look at and listen to here")
 
 
 def main(options: argparse.Namespace) -> None:
@@ -178,24 +261,61 @@ def main(options: argparse.Namespace) -> None:
     sources, skipped = gather(Engines(options.models, options.voices), quick=options.quick)
     jury = Jury(options.models, options.models / "bench-sources")
     stream = settings.open()
+    page = Page(options.page) if options.page else None
     print(f"{len(sources)} sources gathered in {time.monotonic() - began:.0f} s")
     print(f"{'':24}" + " ".join(f"{title:>6}" for _, title, _ in COLUMNS))
-    rows = []
+    rows, conditions = [], []
+    judged = {}
     for source in sources:
         done = run(stream, source.samples)
-        after = jury.judge(done.trimmed, source.language)
-        rows.append(row(source, jury.source(source), after, jury, done))
+        before, after = jury.source(source), jury.judge(done.trimmed, source.language)
+        judged[source.name] = before, after
+        rows.append(row(source, before, after, jury, done))
         print(line(source.name, rows[-1]), flush=True)
-        if options.keep:
-            options.keep.mkdir(parents=True, exist_ok=True)
-            soundfile.write(options.keep / f"{source.name}.flac", done.trimmed, STREAM_RATE)
-    summary = summarise(rows)
-    for name, of in summary.items():
+        if source.group == "real":
+            conditions += under(settings, source, before.reading, jury)
+        if page:
+            page.sounds(source.name, source.samples, done.trimmed)
+    people, outputs = voices(judged, "embedding")
+    margins = likeness.margins(people, outputs, jury.speaker.centroid)
+    nothing = {"nearest": None, "margin_over_nearest": None, "leak": None}
+    rows = [each | margins.get(each["source"], nothing) for each in rows]
+    spoken = next(source for source in sources if source.group == "real")
+    result = report.circumstances("quality", settings.as_json() | {"quick": options.quick}) | {
+        "summary": summarise(rows),
+        "worst_sources": worst_sources(rows),
+        "consistency": {
+            "outputs": likeness.consistency(outputs),
+            "sources": likeness.consistency(people),
+            "outputs_by_verifier": likeness.consistency(voices(judged, "verifier_embedding")[1]),
+        },
+        "conditions": by_condition(conditions),
+        "ghosts": ghosts(settings, spoken.samples),
+        "skipped": skipped,
+        "sources": rows,
+        "conditions_by_source": conditions,
+    }
+    show(result)
+    print(f"{time.monotonic() - began:.0f} s in all")
+    report.write(result, options.json)
+    if page:
+        page.write(result)
+
+
+def show(result: Result) -> None:
+    for name, of in result["summary"].items():
         print(line(f"{name}: mean of {of['count']}", of["mean"]))
         print(line(f"{name}: worst", of["worst"]))
-    for group, reason in skipped.items():
+    for name, of in result["consistency"].items():
+        if of["mean"] is not None:
+            print(f"consistency of {name}: {of['mean']:.3f}, least {of['minimum']:.3f} ", end="")
+            print(f"({' and '.join(of['least_alike'])})")
+    for name, of in result["conditions"].items():
+        if of["count"]:
+            print(f"{name}: {of['words_changed']:.1%} of words changed, ", end="")
+            print(f"{of['words_beyond']:+.1%} beyond its own; similarity {of['similarity']:.3f}")
+    for name, of in result["ghosts"].items():
+        print(f"a minute of {name} noise: {of['ghost_s']:.2f} s of ghosts, ", end="")
+        print(f"{of['level_db']:.0f} dB against her, loudest {of['loudest_30_ms_db']:.0f}")
+    for group, reason in result["skipped"].items():
         print(f"{group} skipped: {reason}")
-    print(f"{time.monotonic() - began:.0f} s in all")
-    held = settings.as_json() | {"quick": options.quick}
-    result = report.circumstances("quality", held)
-    report.write(result | {"summary": summary, "skipped": skipped, "sources": rows}, options.json)

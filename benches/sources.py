@@ -48,11 +48,36 @@ SENTENCES = (
     "The train to the city was late again because of heavy snow on the line.",
     "Fresh bread and coffee were waiting on the table when the children came down.",
 )
+# The first of these in other languages: by which voice of Kokoro's, by what espeak-ng calls it. The voices
+# were in training, these sentences were not.
+LANGUAGES = {
+    "es": (
+        "ef_dora",
+        "es",
+        "El viejo farero subía la escalera cada tarde para encender la lámpara.",
+    ),
+    "fr": (
+        "ff_siwis",
+        "fr",
+        "Le vieux gardien du phare montait l'escalier chaque soir pour allumer la lampe.",
+    ),
+    "hi": ("hf_alpha", "hi", "बूढ़ा चौकीदार हर शाम दीपक जलाने के लिए सीढ़ियाँ चढ़ता था।"),
+    "it": (
+        "im_nicola",
+        "it",
+        "Il vecchio guardiano del faro saliva le scale ogni sera per accendere la lampada.",
+    ),
+    "pt": (
+        "pm_alex",
+        "pt-br",
+        "O velho faroleiro subia a escada todas as noites para acender a lâmpada.",
+    ),
+}
 
 
 @dataclass(frozen=True)
 class Source:
-    """A voice to convert: ``group`` is real, espeak-ng, flite or kokoro."""
+    """A voice to convert: ``group`` is real, espeak-ng, flite, kokoro or languages."""
 
     name: str
     group: str
@@ -82,7 +107,13 @@ class Engines:
 
 def gather(engines: Engines, *, quick: bool) -> tuple[list[Source], dict[str, str]]:
     """The sources, and for each group that is missing, why; `quick` takes every third."""
-    makers = {"real": recordings, "espeak-ng": espeak, "flite": flite_voices, "kokoro": kokoro}
+    makers = {
+        "real": recordings,
+        "espeak-ng": espeak,
+        "flite": flite_voices,
+        "kokoro": kokoro,
+        "languages": languages,
+    }
     sources: list[Source] = []
     skipped: dict[str, str] = {}
     for group, make in makers.items():
@@ -118,19 +149,34 @@ def flite_voices(_: Engines) -> Iterator[Source]:
 
 
 def kokoro(engines: Engines) -> Iterator[Source]:
+    for voice, sentence in zip(HELD_OUT_KOKORO, SENTENCES[2:], strict=False):
+        yield by_kokoro(engines, f"kokoro_{voice}", "kokoro", voice, ("en", "en-us", sentence))
+
+
+def languages(engines: Engines) -> Iterator[Source]:
+    for language, (voice, spelled, sentence) in LANGUAGES.items():
+        said = (language, spelled, sentence)
+        yield by_kokoro(engines, f"kokoro_{language}_{voice}", "languages", voice, said)
+
+
+def by_kokoro(
+    engines: Engines, name: str, group: str, voice: str, said: tuple[str, str, str]
+) -> Source:
     for file in (engines.models / "kokoro" / "kokoro-v1.0.int8.onnx", engines.voices):
         if not file.exists():
             raise UnavailableError(f"no file {file} (make train downloads it)")
-    for voice, sentence in zip(HELD_OUT_KOKORO, SENTENCES[2:], strict=False):
-        ids = engines.kokoro.ids(engines.espeak.phonemes(sentence, "en-us"))
-        style = engines.kokoro.packs[voice]
-        made = engines.kokoro.speak(ids, style, style, speed=1.0)
-        yield synthetic(f"kokoro_{voice}", "kokoro", made)
+    language, spelled, sentence = said
+    ids = engines.kokoro.ids(engines.espeak.phonemes(sentence, spelled))
+    style = engines.kokoro.packs[voice]
+    made = engines.kokoro.speak(ids, style, style, speed=1.0)
+    return synthetic(name, group, made, language)
 
 
-def synthetic(name: str, group: str, samples: npt.NDArray[np.float32]) -> Source:
+def synthetic(
+    name: str, group: str, samples: npt.NDArray[np.float32], language: str = "en"
+) -> Source:
     level = PEAK / (float(np.abs(samples).max()) + 1e-9)
-    return Source(name, group, "en", at_rate(samples * np.float32(level), RATE))
+    return Source(name, group, language, at_rate(samples * np.float32(level), RATE))
 
 
 def at_rate(samples: npt.NDArray[np.float32], rate: int, wanted: int = STREAM_RATE) -> Samples:

@@ -2,8 +2,9 @@
 
 All streams get their block of 10 ms at once, as a server's clock would hand it to them, and the hop is done
 when the last output is there. It is late by the time from that moment on, waiting for the hop before
-included. N streams are carried if the 99th percentile of that stays within the block. Two ways: a
-`VoiceBatch`, and as many `VoiceStream` one after another.
+included. N streams are carried if the 99th percentile of that stays within the block. A `VoiceBatch` in
+which all speak all the time, one of conversations, in which each is silent half of the time while the other
+speaks, and as many `VoiceStream` one after another.
 """
 
 import argparse
@@ -26,8 +27,11 @@ from persona_voice.path.stream import VoiceStream
 
 BLOCK = STREAM_RATE * BLOCK_MS // 1000
 DEADLINE_S = BLOCK_MS / 1000
-# The first hops of a trial are cold, and not counted.
-COLD_HOPS = 20
+# The first of a trial is cold, and not counted: longer than the network remembers.
+COLD_S = 2.0
+# In a conversation she speaks for so long, and listens for as long.
+TURN_S = 5.0
+SPEAKING = 0.5
 # Trials that only look for the place; the last one is as long as was asked for.
 LOOK_SECONDS = 3.0
 MOST = 4096
@@ -54,29 +58,43 @@ def one_by_one(count: int) -> Step:
     return step
 
 
-def hops_of(sound: Samples, count: int, hops: int) -> npt.NDArray[np.float32]:
-    """``[hops, count, BLOCK]``: each stream is somewhere else in the speech."""
+def hops_of(
+    sound: Samples, count: int, speaking: float = 1.0
+) -> Callable[[int], npt.NDArray[np.float32]]:
+    """The blocks ``[count, BLOCK]`` of hop k: each stream is somewhere else in the speech.
+
+    ``speaking`` is the part of the time for which each has any: after a turn of `TURN_S`, digital
+    silence until the next.
+    """
     rng = np.random.default_rng(SEED)
     whole = sound[: len(sound) // BLOCK * BLOCK].reshape(-1, BLOCK)
     starts = rng.integers(0, len(whole), count)
-    places = (starts[None] + np.arange(hops)[:, None]) % len(whole)
-    return np.ascontiguousarray(whole[places])
+    turn = round(TURN_S / DEADLINE_S)
+    cycle = round(turn / speaking)
+    turns = rng.integers(0, cycle, count)
+
+    def blocks(k: int) -> npt.NDArray[np.float32]:
+        speaks = (turns + k) % cycle < turn
+        return np.where(speaks[:, None], whole[(starts + k) % len(whole)], np.float32(0))
+
+    return blocks
 
 
-def trial(step: Step, sound: Samples, count: int, seconds: float) -> Result:
+def trial(step: Step, sound: Samples, count: int, seconds: float, speaking: float = 1.0) -> Result:
     """Lateness of each hop in ms, and the share of the thread."""
-    hops = round(seconds / DEADLINE_S) + COLD_HOPS
-    blocks = hops_of(sound, count, min(hops, 200))
-    for k in range(COLD_HOPS):
-        step(blocks[k % len(blocks)])
-    late = np.empty(hops - COLD_HOPS)
+    blocks = hops_of(sound, count, speaking)
+    cold = round(COLD_S / DEADLINE_S)
+    for k in range(cold):
+        step(blocks(k))
+    late = np.empty(round(seconds / DEADLINE_S))
     loudest = 0.0
     cpu = time.thread_time()
     began = time.perf_counter()
     for k in range(len(late)):
+        heard = blocks(cold + k)
         due = began + k * DEADLINE_S
         time.sleep(max(due - time.perf_counter(), 0.0))
-        out = step(blocks[k % len(blocks)])
+        out = step(heard)
         late[k] = time.perf_counter() - due
         loudest = max(loudest, float(np.abs(out).max()))
         if late[k] > 50 * DEADLINE_S:
@@ -97,25 +115,27 @@ def trial(step: Step, sound: Samples, count: int, seconds: float) -> Result:
     }
 
 
-def carried(make: Callable[[int], Step], sound: Samples, count: int) -> bool:
+def carried(make: Callable[[int], Step], sound: Samples, count: int, speaking: float) -> bool:
     """In one of two trials: what else runs on a machine makes a single one late."""
     step = make(count)
-    return any(trial(step, sound, count, LOOK_SECONDS)["carried"] for _ in range(2))
+    return any(trial(step, sound, count, LOOK_SECONDS, speaking)["carried"] for _ in range(2))
 
 
-def most(make: Callable[[int], Step], sound: Samples, seconds: float) -> Result:
+def most(
+    make: Callable[[int], Step], sound: Samples, seconds: float, speaking: float = 1.0
+) -> Result:
     """The largest count that is carried: doubled until it is not, halved in between, then held."""
     low, high = 0, 1
-    while high <= MOST and carried(make, sound, high):
+    while high <= MOST and carried(make, sound, high, speaking):
         low, high = high, min(2 * high, MOST + 1)
     while high - low > max(low // 16, 1):
         middle = (low + high) // 2
-        if carried(make, sound, middle):
+        if carried(make, sound, middle, speaking):
             low = middle
         else:
             high = middle
     while low:
-        held = trial(make(low), sound, low, seconds)
+        held = trial(make(low), sound, low, seconds, speaking)
         if held["carried"]:
             return held
         low -= max(low // 16, 1)
@@ -169,8 +189,13 @@ def main(options: argparse.Namespace) -> None:
     sound = speech(20.0)
     found = {}
     together = partial(batch, engine=options.engine, device=options.device)
-    for name, make in (("batch", together), ("one by one", one_by_one)):
-        figures = found[name] = most(make, sound, options.seconds)
+    ways = (
+        ("batch", together, 1.0),
+        ("batch, in conversation", together, SPEAKING),
+        ("one by one", one_by_one, 1.0),
+    )
+    for name, make, speaking in ways:
+        figures = found[name] = most(make, sound, options.seconds, speaking)
         print(
             f"{name}: {figures['streams']} streams carried for {options.seconds:.0f} s; late p50 "
             f"{figures['late_ms_p50']:.2f}, p99 {figures['late_ms_p99']:.2f}, max "
@@ -179,6 +204,7 @@ def main(options: argparse.Namespace) -> None:
         )
     settings = {"block_ms": BLOCK_MS, "seed": SEED}
     settings |= {"engine": options.engine, "device": options.device}
+    settings |= {"turn_s": TURN_S, "speaking": SPEAKING}
     circumstances = report.circumstances("streams", settings)
     figures = {"memory_kb": memory, "start_ms": start, **found}
     report.write(circumstances | {"figures": figures}, options.json)

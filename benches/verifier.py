@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import scipy.signal
 import soundfile
 
 from benches import report
+from benches.conditions import telephone
 from benches.judges import REFERENCE, Speaker
 from benches.report import Result
 from benches.sources import (
@@ -37,7 +37,6 @@ from training.trials import equal_error_rate
 
 PIECE_S, SHORTEST_S = 3.0, 2.2
 SENTENCES_EACH = 4
-TELEPHONE_HZ, NOISE_DB = (300, 3400), -20.0
 SEED = 20261123
 PERSONA = "samantha"
 
@@ -114,14 +113,6 @@ def flite_voices(_: Engines) -> Voices:
 
 def loud(samples: npt.NDArray[np.float32]) -> Samples:
     return at_rate(samples * np.float32(PEAK / float(np.abs(samples).max())), RATE)
-
-
-def telephone(samples: Samples, rng: np.random.Generator) -> Samples:
-    band = scipy.signal.butter(4, TELEPHONE_HZ, "bandpass", fs=STREAM_RATE, output="sos")
-    heard = scipy.signal.sosfilt(band, samples)
-    noise = scipy.signal.sosfilt(band, rng.standard_normal(len(samples)))
-    gain = 10 ** (NOISE_DB / 20) * np.sqrt((heard**2).mean() / (noise**2).mean())
-    return (heard + gain * noise).astype(np.float32)
 
 
 def judged(every: list[Piece], clean: Embeddings, embed: Embed) -> Result:

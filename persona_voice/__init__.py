@@ -22,7 +22,7 @@ from persona_voice.errors import (
 )
 
 if TYPE_CHECKING:
-    from persona_voice._core import Vad
+    from persona_voice._core import Resampler, Vad
     from persona_voice.build import convert, open_batch, open_stream, say
     from persona_voice.growth import change_over, grow, upgrade
     from persona_voice.path.batch import VoiceBatch
@@ -51,6 +51,7 @@ __all__ = [
     "PersonaFileError",
     "PersonaState",
     "PersonaVoiceError",
+    "Resampler",
     "SettingError",
     "SourceError",
     "Store",
@@ -89,6 +90,7 @@ _WHERE = {
     "Manner": "persona.state",
     "Persona": "persona.persona",
     "PersonaState": "persona.state",
+    "Resampler": "_core",
     "Store": "persona.store",
     "StreamStatus": "path.stream",
     "Turn": "persona.entrain",

@@ -31,6 +31,7 @@ class LogMel:
     def reset(self) -> None: ...
     def clone(self) -> LogMel: ...
     width: int
+    hop: int
     window: int
     lookahead: int
 
@@ -81,6 +82,17 @@ class Articulation:
         moments, to ``[n, 160]``."""
     def reset(self) -> None: ...
     def clone(self) -> Articulation: ...
+
+class Envelopes:
+    """Natural speech as frames for ``Vocoder``: F0, and envelopes of harmonics and noise."""
+
+    def __init__(self) -> None: ...
+    def process(self, rows: Frames, /) -> Frames:
+        """Rows ``[n, 241]``: a hop at 24 kHz, and the F0 that ``F0Tracker`` answers for it; frames ``[n, 161]``."""
+    def reset(self) -> None: ...
+    def clone(self) -> Envelopes: ...
+    lookahead: int
+    width: int
 
 class Vocoder:
     """Frames of F0 and two envelopes to sound, 240 samples a frame."""
@@ -160,13 +172,20 @@ class Ends:
 class Resampler:
     """Any rate to any rate, 8 to 192 kHz, by a linear-phase filter; equal rates pass unchanged.
 
+    Flat to 0.9 of the lower Nyquist frequency, 105 dB down from 1.1 of it.
+
     Streaming
     ---------
     ``n`` samples in give ``ceil(n * output_rate / input_rate)`` out, ``flush`` gives the last
-    ``latency``: 31 samples at 48 to 24 kHz, 62 at 24 to 48 kHz.
+    ``latency``: 25 samples of the slower stream, 1.04 ms between 48 and 24 kHz.
     """
 
     def __init__(self, input_rate: int, output_rate: int) -> None: ...
+    @staticmethod
+    def minimum_phase(input_rate: int, output_rate: int) -> Resampler:
+        """As soon as may be: 2.36 samples of the slower stream, 0.1 ms between 48 and 24 kHz, to the
+        nearest sample. That is for low tones; what is at 0.8 of Nyquist comes 0.1 ms later. 91 dB down.
+        """
     def process(self, block: Samples, /) -> Samples: ...
     def flush(self) -> Samples: ...
     def reset(self) -> None: ...
@@ -178,6 +197,30 @@ class Resampler:
     @property
     def output_rate(self) -> int: ...
 
+class Drift:
+    """From one clock to another, which may be faster by up to 500 ppm either way, and move.
+
+    Streaming
+    ---------
+    25 samples late. How many come out depends on the clocks: ``output_len`` says it before. Steps
+    change by 0.2 ppm a sample, so that nothing clicks; the samples do not depend on how the stream
+    is cut. After ``flush`` and ``reset`` the clocks agree, and go to what is wanted again.
+    """
+
+    def __init__(self) -> None: ...
+    def set_ppm(self, ppm: float, /) -> None:
+        """By how much the output's clock is faster; over at most 0.1 s at 48 kHz."""
+    @property
+    def ppm(self) -> float:
+        """By how much it is taken to be faster now."""
+    def output_len(self, input_len: int, /) -> int: ...
+    def process(self, block: Samples, /) -> Samples: ...
+    def flush(self) -> Samples: ...
+    def reset(self) -> None: ...
+    def clone(self) -> Drift: ...
+    @property
+    def latency(self) -> int: ...
+
 class Loudness:
     """Level of each hop in dBFS ``[frames, 1]``; a full-scale sine gives -3.01, silence -120."""
 
@@ -188,14 +231,64 @@ class Loudness:
     @property
     def width(self) -> int: ...
     @property
+    def hop(self) -> int: ...
+    @property
     def window(self) -> int: ...
     @property
     def lookahead(self) -> int: ...
 
-class Limiter:
-    """Never louder than ``ceiling_db`` (-60 to 0 dBFS); unchanged below it, 36 samples later."""
+class Meter:
+    """Loudness of ITU-R BS.1770 of one channel, per hop of 10 ms at the stream's own rate.
 
-    def __init__(self, ceiling_db: float) -> None: ...
+    Frames ``[frames, 3]``: momentary (400 ms) and short-term (3 s) in LUFS, true peak of the hop in dBTP;
+    silence is -120. The true peak trails by 8 samples.
+    """
+
+    def __init__(self, sample_rate: int, /) -> None:
+        """``sample_rate`` 8,000 to 192,000 Hz."""
+    def process(self, block: Samples, /) -> Frames: ...
+    def reset(self) -> None: ...
+    def clone(self) -> Meter: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def hop(self) -> int:
+        """Samples from one frame to the next."""
+    @property
+    def window(self) -> int: ...
+    @property
+    def lookahead(self) -> int: ...
+
+class Leveller:
+    """Brings speech of any level to ``target_db``: quickly in its first 1.5 s, then by 6 dB a second at
+    most, towards the mean of some 10 s. While nobody speaks the gain stays as it is.
+
+    Louder than full scale may come out: a ``Limiter`` follows.
+    """
+
+    def __init__(self, sample_rate: int, target_db: float, /) -> None:
+        """``target_db`` -40 to -10: in dBFS, of the loud parts of speech."""
+    def set_speech(self, speech: bool, /) -> None:
+        """Whether somebody speaks in what follows, as a ``Vad`` beside it says; it begins with nobody."""
+    @property
+    def gain_db(self) -> float:
+        """That the hop at hand ends with."""
+    def process(self, block: Samples, /) -> Samples: ...
+    def flush(self) -> Samples: ...
+    def reset(self) -> None: ...
+    def clone(self) -> Leveller: ...
+    @property
+    def latency(self) -> int: ...
+    @property
+    def input_rate(self) -> int: ...
+    @property
+    def output_rate(self) -> int: ...
+
+class Limiter:
+    """The wave never above ``ceiling_db`` (-60 to 0 dBFS), between the samples too; unchanged below it,
+    1.5 ms later."""
+
+    def __init__(self, sample_rate: int, ceiling_db: float, /) -> None: ...
     def process(self, block: Samples, /) -> Samples: ...
     def flush(self) -> Samples: ...
     def reset(self) -> None: ...
@@ -208,21 +301,47 @@ class Limiter:
     def output_rate(self) -> int: ...
 
 class Fade:
-    """Fades to silence and back in 20 ms; begins open, writes zeros when closed."""
+    """Falls silent when told to, and opens again, without a click; begins open, writes zeros when closed."""
 
-    def __init__(self) -> None: ...
-    def set_open(self, open: bool, /) -> None:
-        """From the next sample on, opens or closes."""
+    def __init__(self, sample_rate: int, /) -> None: ...
+    def close(self, release_ms: float, /) -> None:
+        """From the next sample on, falls silent within 10 to 80 ms."""
+    def resume(self, wait: int, /) -> None:
+        """Opens ``wait`` samples on, in 10 ms: as many as the stages before still hold of what is not
+        to be heard."""
     @property
     def open(self) -> bool:
-        """Whether it is open or opening."""
+        """Whether it is open, opening or to open."""
     @property
     def silent(self) -> bool:
         """Whether it lets nothing through."""
+    @property
+    def idle(self) -> bool:
+        """Whether all goes through as it is."""
     def process(self, block: Samples, /) -> Samples: ...
     def flush(self) -> Samples: ...
     def reset(self) -> None: ...
     def clone(self) -> Fade: ...
+    @property
+    def latency(self) -> int: ...
+    @property
+    def input_rate(self) -> int: ...
+    @property
+    def output_rate(self) -> int: ...
+
+class Shifter:
+    """Moves F0 while the formants stay, and formants while F0 stays: samples at one rate, 16 to 96 kHz.
+
+    ``latency`` is 15 ms at every setting. Without a shift the samples come out as they went in.
+    """
+
+    def __init__(self, sample_rate: int) -> None: ...
+    def set_shift(self, f0_semitones: float, tract_octaves: float) -> None:
+        """Reached in 200 ms; 12 semitones and half an octave each way. A longer tract has lower formants."""
+    def process(self, block: Samples, /) -> Samples: ...
+    def flush(self) -> Samples: ...
+    def reset(self) -> None: ...
+    def clone(self) -> Shifter: ...
     @property
     def latency(self) -> int: ...
     @property
@@ -239,6 +358,7 @@ class F0Tracker:
     def reset(self) -> None: ...
     def clone(self) -> F0Tracker: ...
     width: int
+    hop: int
     window: int
     lookahead: int
 
@@ -261,5 +381,6 @@ class Vad:
     def reset(self) -> None: ...
     def clone(self) -> Vad: ...
     width: int
+    hop: int
     window: int
     lookahead: int

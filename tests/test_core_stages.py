@@ -20,20 +20,39 @@ STAGES: dict[str, Callable[[], Any]] = {
     "resampler_44_to_24": lambda: _core.Resampler(44_100, 24_000),
     "resampler_odd": lambda: _core.Resampler(24_000, 11_027),
     "resampler_none": lambda: _core.Resampler(24_000, 24_000),
-    "limiter": lambda: _core.Limiter(-1.0),
-    "fade": _core.Fade,
+    "leveller": lambda: leveller(),
+    "limiter": lambda: _core.Limiter(24_000, -1.0),
+    "limiter_48": lambda: _core.Limiter(48_000, -1.0),
+    "fade": lambda: _core.Fade(24_000),
+    "shifter": lambda: _core.Shifter(48_000),
+}
+# Later at some frequencies than at others.
+EARLY_STAGES: dict[str, Callable[[], Any]] = {
+    "early_48_to_24": lambda: _core.Resampler.minimum_phase(48_000, 24_000),
+    "early_24_to_48": lambda: _core.Resampler.minimum_phase(24_000, 48_000),
+    "early_44_to_24": lambda: _core.Resampler.minimum_phase(44_100, 24_000),
 }
 ANALYZERS: dict[str, Callable[[], Any]] = {
     "log_mel": _core.LogMel,
     "loudness": _core.Loudness,
+    "meter": lambda: _core.Meter(48_000),
     "f0_tracker": _core.F0Tracker,
     "vad": _core.Vad,
 }
-EVERYTHING = STAGES | ANALYZERS
+EVERYTHING = STAGES | EARLY_STAGES | ANALYZERS
 
-stages = pytest.mark.parametrize("make", STAGES.values(), ids=STAGES.keys())
+punctual = pytest.mark.parametrize("make", STAGES.values(), ids=STAGES.keys())
+all_stages = STAGES | EARLY_STAGES
+stages = pytest.mark.parametrize("make", all_stages.values(), ids=all_stages.keys())
 analyzers = pytest.mark.parametrize("make", ANALYZERS.values(), ids=ANALYZERS.keys())
 everything = pytest.mark.parametrize("make", EVERYTHING.values(), ids=EVERYTHING.keys())
+
+
+def leveller() -> _core.Leveller:
+    """Somebody speaks."""
+    made = _core.Leveller(24_000, -26.0)
+    made.set_speech(True)
+    return made
 
 
 def noise(samples: int, seed: int = 1) -> Samples:
@@ -69,8 +88,8 @@ def test_an_analyzer_gives_a_frame_per_hop(make: Callable[[], Any]) -> None:
         assert got.shape[1] == analyzer.width
         total += samples
         frames += len(got)
-        assert frames == total // _core.HOP
-    assert analyzer.window >= _core.HOP
+        assert frames == total // analyzer.hop
+    assert analyzer.window >= analyzer.hop
     assert analyzer.lookahead < analyzer.window
 
 
@@ -98,7 +117,7 @@ def test_after_flush_a_stage_is_as_new(make: Callable[[], Any]) -> None:
     np.testing.assert_array_equal(stage.process(noise(2000)), make().process(noise(2000)))
 
 
-@stages
+@punctual
 def test_an_impulse_comes_out_as_late_as_stated(make: Callable[[], Any]) -> None:
     stage = make()
     impulse = np.zeros(3000, np.float32)
@@ -178,22 +197,69 @@ def test_settings_out_of_range_are_refused_in_words() -> None:
     assert str(caught.value) == "input_rate in Hz must lie in 8000..=192000, got 4000"
     assert caught.value.code == "out_of_range"
     with pytest.raises(SettingError, match=r"^ceiling_db must lie in -60\.\.=0, got 3$"):
-        _core.Limiter(3.0)
+        _core.Limiter(24_000, 3.0)
 
 
 def test_the_fade_closes_to_silence_and_opens_again() -> None:
-    fade = _core.Fade()
+    fade = _core.Fade(24_000)
     ones = np.ones(480, np.float32)
     assert fade.open
+    assert fade.idle
+    fade.close(20.0)
     assert not fade.silent
-    fade.set_open(False)
     assert fade.process(ones)[-1] == 0
     assert fade.silent
     assert not fade.open
     assert not fade.process(np.full(100, np.nan, np.float32)).any()
-    fade.set_open(True)
-    assert fade.process(ones)[-1] == 1
+    fade.resume(100)
+    opening = fade.process(ones)
+    assert not opening[:100].any()
+    assert opening[-1] == 1
+    assert fade.idle
     np.testing.assert_array_equal(fade.process(ones), ones)
+    with pytest.raises(SettingError, match=r"^release_ms must lie in 10\.\.=80, got 5$"):
+        fade.close(5.0)
+
+
+def test_the_gain_moves_only_while_somebody_speaks() -> None:
+    gain = _core.Leveller(24_000, -26.0)
+    quiet = 0.001 * noise(2400)
+    np.testing.assert_array_equal(gain.process(quiet), quiet)
+    gain.set_speech(True)
+    gain.process(quiet)
+    assert gain.gain_db == pytest.approx(8.0)  # 0.8 dB a hop at first
+
+
+def test_the_meter_gives_a_sine_its_level_and_its_true_peak() -> None:
+    time = np.arange(4 * 48_000) / 48_000
+    sine = (0.1 * np.sin(2 * np.pi * 997 * time)).astype(np.float32)
+    frames = _core.Meter(48_000).process(sine)
+    assert frames.shape == (400, 3)
+    np.testing.assert_allclose(frames[-1], [-23.01, -23.01, -20.0], atol=0.05)
+
+
+def test_a_drifting_clock_gives_as_many_samples_as_it_says() -> None:
+    drift, x = _core.Drift(), noise(48_000)
+    drift.set_ppm(500.0)
+    cuts = [x[:0], x[:7], x[7:5000], x[5000:]]
+    promised = 0
+    for block in cuts:
+        due = drift.output_len(len(block))
+        assert len(drift.process(block)) == due
+        promised += due
+    # The first 2500 samples go over to it.
+    assert promised == pytest.approx(48_000 + 24 - 0.6, abs=1.1)
+    assert drift.ppm == pytest.approx(500, abs=1e-3)
+    clone = drift.clone()
+    np.testing.assert_array_equal(drift.process(x), clone.process(x))
+    assert len(drift.flush()) == drift.latency == 25
+    whole = _core.Drift()
+    whole.set_ppm(500.0)
+    np.testing.assert_array_equal(drift.process(x), whole.process(x))
+    drift.reset()
+    assert drift.ppm == 0
+    with pytest.raises(SettingError, match=r"^ppm must lie in -500\.\.=500, got 501$"):
+        drift.set_ppm(501)
 
 
 def test_the_loudness_of_a_full_scale_sine_is_three_below() -> None:

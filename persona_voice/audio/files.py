@@ -4,6 +4,7 @@ import contextlib
 import os
 import secrets
 import stat
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -125,6 +126,8 @@ class SoundWriter:
         kind = _format(path)
         # Short enough for any name, and not that of another thread that writes the same file.
         self._part = path.with_name(f".{path.name[:50]}.{os.getpid()}-{secrets.token_hex(4)}.part")
+        # However this ends: an interrupt may come before whoever made us could keep us.
+        self._remove_part = weakref.finalize(self, _unlink, self._part)
         self._end = 2**31 if kind in {"WAV", "AIFF"} else None
         self._check_size(num_samples)
         try:
@@ -141,10 +144,6 @@ class SoundWriter:
         except (soundfile.LibsndfileError, OSError, ValueError) as error:
             self._remove_part()
             raise self._failure(_reason(error)) from error
-
-    def _remove_part(self) -> None:
-        with contextlib.suppress(OSError):
-            self._part.unlink()
 
     def _failure(self, reason: str) -> AudioFileError:
         return AudioFileError(f"{self.path} cannot be written: {reason}", code="cannot_write")
@@ -200,6 +199,11 @@ class SoundWriter:
         if soundfile.info(_for_libsndfile(self._part)).frames < self._written:
             raise self._failure("the disk is full")
         self._part.replace(self.path)
+
+
+def _unlink(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def _format(path: Path) -> str:

@@ -21,9 +21,10 @@ from typing import Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
+from persona_voice import _core
 from persona_voice.audio.devices import Device
 from persona_voice.live.ring import Ring, Seam
-from persona_voice.path.stream import StreamStatus
+from persona_voice.path.stream import RELEASE_MS, StreamStatus
 
 Samples = npt.NDArray[np.float32]
 
@@ -124,6 +125,10 @@ class Session:
         self._watch = Watch(rate)
         self._done = 0  # up to here the worker has taken input
         self._failed = False
+        # Of the loudspeaker: moved by the driver's thread, and told by others to fall within so many ms,
+        # or (None) to let through what was said from a moment of the microphone's clock on.
+        self._fade = _core.Fade(rate)
+        self._told: tuple[float | None, int] = None, 0
         # Each count is moved by one thread alone. All keys are there from the start: one that
         # came while `status` goes through them would be an error.
         self._callback_faults = dict.fromkeys(("input_overrun", "output_underrun", "clock_slip"), 0)
@@ -188,8 +193,37 @@ class Session:
         goes_on = self._playing and self._in_step(len(out))
         there = self._read(out) if goes_on else 0
         self._seam_out.join(out, there)
+        self._fade_as_told(out)
         if underrun or (goes_on and self._watch.started and there < len(out)):
             self._callback_faults["output_underrun"] += 1
+
+    def stop(self, release_ms: float = RELEASE_MS) -> None:
+        """Falls silent, because the other has begun to speak: the loudspeaker fades within `release_ms`
+        from the driver's next block on, and plays no more until `resume`. From any thread.
+
+        Raises
+        ------
+        SettingError
+            ``out_of_range`` for less than 10 or more than 80 ms.
+        """
+        _core.Fade(self._device.sample_rate).close(release_ms)  # is it allowed?
+        self._told = release_ms, 0
+
+    def resume(self) -> None:
+        """Plays again what is said from now on; nothing of what was said before. From any thread."""
+        if self._told[0] is not None:
+            self._told = None, self._heard
+
+    def _fade_as_told(self, out: Samples) -> None:
+        """On the driver's thread."""
+        release_ms, since = self._told
+        if release_ms is not None:
+            if self._fade.open:
+                self._fade.close(release_ms)
+        elif self._clock - len(out) >= since + self.latency_samples:
+            self._fade.resume(0)  # nothing new where it is open
+        if not self._fade.idle:
+            out[:] = self._fade.process(out)
 
     def _begin(self, clock: int) -> None:
         self._clock, self._playing, self._wait = clock, True, 0

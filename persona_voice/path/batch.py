@@ -8,6 +8,7 @@ import numpy.typing as npt
 from persona_voice import _core
 from persona_voice.path.stream import (
     HALF_LIFE_S,
+    RELEASE_MS,
     StreamStatus,
     half_life_hops,
     in_numbers,
@@ -74,6 +75,7 @@ class VoiceBatch:
         self._new = new_path(persona, lookahead, sample_rate)
         self._streams = streams
         self._manners: dict[int, Manner] = {}  # of those slots that were given one
+        self._fades: dict[int, _core.Fade] = {}  # of those that were stopped
 
     @property
     def latency_samples(self) -> int:
@@ -100,6 +102,7 @@ class VoiceBatch:
         """
         self._streams.leave(slot)
         self._manners.pop(slot, None)
+        self._fades.pop(slot, None)
 
     def process(self, blocks: Blocks) -> Blocks:
         """Converts a block of every stream, float32 ``[slots, samples]``; as many come back.
@@ -111,7 +114,37 @@ class VoiceBatch:
         SettingError
             ``wrong_array``, with nothing consumed.
         """
-        return self._streams.process(blocks)
+        out = self._streams.process(blocks)
+        for slot, fade in list(self._fades.items()):
+            out[slot] = fade.process(out[slot])
+            if fade.idle:
+                del self._fades[slot]
+        return out
+
+    def stop(self, slot: int, release_ms: float = RELEASE_MS) -> None:
+        """One stream falls silent, as a `VoiceStream` does.
+
+        Raises
+        ------
+        SettingError
+            ``not_joined``, ``out_of_range``.
+        """
+        self._streams.status(slot)  # it has joined
+        fade = self._fades.get(slot) or _core.Fade(self.sample_rate)
+        fade.close(release_ms)
+        self._fades[slot] = fade
+
+    def resume(self, slot: int) -> None:
+        """One stream speaks again, of what it is given from now on.
+
+        Raises
+        ------
+        SettingError
+            ``not_joined``.
+        """
+        self._streams.status(slot)
+        if slot in self._fades:
+            self._fades[slot].resume(self.latency_samples)
 
     def express(
         self,

@@ -31,6 +31,8 @@ SILENCE_DB = -120.0
 HOPS_PER_S = 100
 # The voice that the weights were trained for.
 THE_WEIGHTS = Voice()
+# In which `stop` fades unless told otherwise: no click, and sooner gone than the other's first syllable.
+RELEASE_MS = 40.0
 # Half of a mood is gone after this, if nothing else is said: a few sentences.
 HALF_LIFE_S = 20.0
 
@@ -159,6 +161,7 @@ class VoiceStream:
         self._path = new_path(persona, converter.lookahead, sample_rate, manner)
         # Once: a part that is at work on another thread may not be asked.
         self._latency_samples = self._path.latency
+        self._fade = _core.Fade(sample_rate)
         self._begin(converter)
 
     @property
@@ -190,9 +193,31 @@ class VoiceStream:
             ``wrong_array`` for anything but one dimension of float32.
         """
         block = checked_block(block)
-        if self._changing is not None:
-            return self._process_changing(block)
-        return self._processed(block)
+        changing = self._changing is not None
+        out = self._process_changing(block) if changing else self._processed(block)
+        return out if self._fade.idle else self._fade.process(out)
+
+    def stop(self, release_ms: float = RELEASE_MS) -> None:
+        """Falls silent, because the other has begun to speak: fades within `release_ms` from the next
+        sample on, and says no more until `resume`.
+
+        What it is given meanwhile it hears, so that it goes on knowing the speaker, and does not say.
+
+        Parameters
+        ----------
+        release_ms : float
+            10 to 80.
+
+        Raises
+        ------
+        SettingError
+            ``out_of_range``.
+        """
+        self._fade.close(release_ms)
+
+    def resume(self) -> None:
+        """Speaks again, of what it is given from now on: what was pending is not said any more."""
+        self._fade.resume(self._latency_samples)
 
     def change_over(self, converter: Converter, persona: Persona) -> None:
         """Speaks with another converter and in the voice of `persona`, without a break.
@@ -301,10 +326,12 @@ class VoiceStream:
         return rest
 
     def reset(self) -> None:
-        """Forgets the stream, its faults and its mood; a change-over is done at once."""
+        """Forgets the stream, its faults and its mood, and that it was stopped; a change-over is done at
+        once."""
         if self._changing is not None:
             self._arrive(self._changing)
         self._path.reset()
+        self._fade = _core.Fade(self.sample_rate)
         self._begin(self._hearing.converter)
 
     def _begin(self, converter: Converter) -> None:

@@ -6,6 +6,7 @@ use crate::manner::Manner;
 use crate::net::{Memory, Network, Room, Turn};
 use crate::prosody::ProsodyTargets;
 use crate::seats::{Seat, Seats};
+use crate::stage::check_rate;
 
 /// Pieces in which a block is worked on, in a second: a hop each.
 pub(crate) const PIECES_A_SECOND: usize = 100;
@@ -48,6 +49,7 @@ impl Batch {
     /// # Errors
     /// `out_of_range`.
     pub fn new(network: &Network, sample_rate: u32, slots: usize) -> Result<Self, DspError> {
+        check_rate("sample_rate in Hz", sample_rate)?;
         check_range("slots", slots as f64, 1.0, Self::MAX_SLOTS as f64)?;
         Ok(Self {
             sample_rate,

@@ -10,8 +10,8 @@ use crate::manner::{colour, tilt_octaves, Manner};
 use crate::math::mel::{BANDS, SILENT};
 use crate::net::Network;
 use crate::prosody::{Prosody, ProsodyTargets};
-use crate::resample::{Resampler, MAX_RATE, MIN_RATE};
-use crate::stage::{Analyzer, Rates, Stage, HOP, RATE};
+use crate::resample::Resampler;
+use crate::stage::{check_rate, Analyzer, Rates, Stage, HOP, RATE};
 use crate::vad::Vad;
 use crate::vocoder::Vocoder;
 
@@ -140,18 +140,12 @@ impl Path {
         targets: ProsodyTargets,
         seed: u64,
     ) -> Result<Self, DspError> {
-        let (slowest, fastest) = (f64::from(MIN_RATE), f64::from(MAX_RATE));
-        check_range(
-            "sample_rate in Hz",
-            f64::from(sample_rate),
-            slowest,
-            fastest,
-        )?;
+        check_rate("sample_rate in Hz", sample_rate)?;
         Self::check_lookahead(lookahead)?;
         let f0 = F0Tracker::new();
-        let resample_in = Resampler::new(sample_rate, RATE)?;
-        let resample_out = Resampler::new(RATE, sample_rate)?;
-        let limiter = Limiter::new(CEILING_DB)?;
+        let resample_in = Resampler::minimum_phase(sample_rate, RATE)?;
+        let resample_out = Resampler::minimum_phase(RATE, sample_rate)?;
+        let limiter = Limiter::new(RATE, CEILING_DB)?;
         let inside = resample_in.latency() + lookahead + HOP + Vocoder::LATENCY + limiter.latency();
         let rate = sample_rate as usize;
         let (double, due) = (2 * RATE as usize, 2 * inside * rate + RATE as usize);

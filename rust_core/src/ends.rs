@@ -7,7 +7,7 @@ use crate::chain::{Heard, Path, PathStatus};
 use crate::error::{check_range, DspError};
 use crate::math::mel::BANDS;
 use crate::seats::Seats;
-use crate::stage::HOP;
+use crate::stage::{check_rate, HOP};
 
 /// Numbers of a hop before its log-mel frame.
 const BEFORE_MEL: usize = 7;
@@ -54,6 +54,7 @@ impl Ends {
     /// # Errors
     /// `out_of_range`.
     pub fn new(sample_rate: u32, slots: usize) -> Result<Self, DspError> {
+        check_rate("sample_rate in Hz", sample_rate)?;
         check_range("slots", slots as f64, 1.0, Batch::MAX_SLOTS as f64)?;
         Ok(Self {
             sample_rate,

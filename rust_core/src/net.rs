@@ -49,6 +49,8 @@ pub struct NetShape {
 /// # Streaming
 /// A frame of 160 for each of 80; it stands for the moment `late` hops before its own. Sums have one
 /// order for every block length, alone or beside others: the same numbers. Processors differ in rounding.
+/// Frames that have been one and the same for longer than it remembers, as those of digital silence, have
+/// the answer that they had: it rests, and costs next to nothing, to the same bit.
 #[derive(Clone)]
 pub struct Network {
     weights: Arc<Weights>,
@@ -65,6 +67,11 @@ pub(crate) struct Memory {
     /// Of each layer, its `dilation` newest normed inputs, the oldest at `position % dilation`.
     rings: Vec<Vec<f32>>,
     position: usize,
+    /// Newest frames that were one and the same, and what the last one was answered, the level left out.
+    same: usize,
+    answer: [f32; Network::WIDTH_OUT],
+    /// Whether that is the answer now, too.
+    rests: bool,
     articulation: Articulation,
 }
 
@@ -94,6 +101,8 @@ impl Turn for Alone<'_> {
 
 struct Weights {
     shape: NetShape,
+    /// Frames before its own that an answer depends on.
+    remembered: usize,
     enter: Linear,
     layers: Vec<LayerWeights>,
     gain: Vec<f32>,
@@ -189,6 +198,9 @@ impl Memory {
             past,
             rings: shape.dilations.iter().map(ring).collect(),
             position: 0,
+            same: 0,
+            answer: [0.0; Network::WIDTH_OUT],
+            rests: false,
             articulation: Articulation::new(),
         };
         made.reset();
@@ -201,15 +213,39 @@ impl Memory {
             ring.fill(0.0);
         }
         self.position = 0;
+        self.same = 0;
+        self.rests = false;
         self.articulation.reset();
     }
 
-    /// Takes frames in, and writes for each the `span` numbers that end with it.
-    fn hear(&mut self, frames: &[f32], span: usize, rows: &mut [f32]) {
+    /// Takes frames in; it rests if all are what it has heard for more than the last `remembered` frames.
+    fn hear(&mut self, frames: &[f32], remembered: usize) {
         let new = &mut self.heard[self.past * BANDS..][..frames.len()];
         for (heard, mel) in new.iter_mut().zip(frames) {
             *heard = (believed(*mel) - MEL_CENTRE) / MEL_SPREAD;
         }
+        let before = self.same;
+        let heard = &self.heard[(self.past - 1) * BANDS..][..BANDS + frames.len()];
+        let newer = heard[BANDS..].chunks_exact(BANDS);
+        for (older, newer) in heard.chunks_exact(BANDS).zip(newer) {
+            let mut both = older.iter().zip(newer);
+            let alike = both.all(|(older, newer)| older.to_bits() == newer.to_bits());
+            self.same = if alike { self.same + 1 } else { 0 };
+        }
+        self.rests = before > remembered && self.same > before;
+    }
+
+    /// How many of these frames, just heard, need an answer of their own.
+    fn rows(&self, frames: &[f32]) -> usize {
+        if self.rests {
+            0
+        } else {
+            frames.len() / BANDS
+        }
+    }
+
+    /// Of each frame at hand the `span` numbers that end with it.
+    fn spans(&self, span: usize, rows: &mut [f32]) {
         for (t, row) in rows.chunks_exact_mut(span).enumerate() {
             let end = (self.past + t + 1) * BANDS;
             row.copy_from_slice(&self.heard[end - span..end]);
@@ -264,19 +300,17 @@ impl Room {
 }
 
 impl Weights {
-    /// The new frames of all streams, layer by layer: each weight is read once for all.
+    /// The new frames of all streams, layer by layer: each weight is read once for all. Those that rest
+    /// have no rows.
     fn step<T: Turn>(&self, room: &mut Room, turns: &mut [T]) {
         let channels = self.shape.channels;
         let span = self.shape.input_frames * BANDS;
         let mut rows = 0;
         for turn in turns.iter_mut() {
             let (memory, frames, _) = turn.parts();
-            let count = frames.len() / BANDS;
-            memory.hear(
-                frames,
-                span,
-                &mut room.entering[rows * span..][..count * span],
-            );
+            memory.hear(frames, self.remembered);
+            let count = memory.rows(frames);
+            memory.spans(span, &mut room.entering[rows * span..][..count * span]);
             rows += count;
         }
         let x = &mut room.x[..rows * channels];
@@ -286,10 +320,10 @@ impl Weights {
             let mut at = 0;
             for turn in turns.iter_mut() {
                 let (memory, frames, _) = turn.parts();
-                let of = at * channels..(at + frames.len() / BANDS) * channels;
+                let of = at * channels..(at + memory.rows(frames)) * channels;
                 let of_both = &mut both[2 * of.start..2 * of.end];
+                at += memory.rows(frames);
                 memory.both(index, &layer.gain, &x[of], of_both);
-                at += frames.len() / BANDS;
             }
             let hidden = &mut room.leaving[..rows * self.shape.hidden];
             layer.up.apply(both, hidden);
@@ -307,10 +341,15 @@ impl Weights {
         for turn in turns {
             let (memory, frames, out) = turn.parts();
             let outs = out.chunks_exact_mut(Network::WIDTH_OUT);
-            for (t, (out, answer)) in outs.zip(answers.by_ref()).enumerate() {
+            for (t, out) in outs.enumerate() {
+                if !memory.rests {
+                    if let Some(answer) = answers.next() {
+                        memory.answer.copy_from_slice(answer);
+                    }
+                }
                 let own = memory.own(t, self.shape.late);
                 let level = own.iter().fold(f32::MIN, |most, own| most.max(*own));
-                for (y, answer) in out.iter_mut().zip(answer) {
+                for (y, answer) in out.iter_mut().zip(&memory.answer) {
                     *y = (answer + level).clamp(SILENT, LOUDEST);
                 }
                 memory.articulation.apply(&own, out);
@@ -340,6 +379,7 @@ impl Weights {
             layers: (0..shape.dilations.len()).map(layer).collect(),
             gain: numbers("norm.weight").to_vec(),
             head: linear("head"),
+            remembered: shape.dilations.iter().sum::<usize>() + shape.input_frames - 1,
             shape,
         })
     }
@@ -434,5 +474,72 @@ fn norm(x: &[f32], gain: &[f32], out: &mut [f32]) {
     let scale = 1.0 / (power + NORM_FLOOR).sqrt();
     for ((y, x), gain) in out.iter_mut().zip(x).zip(gain) {
         *y = x * scale * gain;
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // a test that cannot go on may stop
+mod tests {
+    use super::*;
+
+    /// Of numbers that are nobody's.
+    fn network() -> Network {
+        let shape = NetShape {
+            channels: 8,
+            hidden: 12,
+            input_frames: 3,
+            dilations: vec![1, 4, 2],
+            late: 2,
+        };
+        let tensors: Vec<(String, Vec<f32>)> = shape
+            .tensors()
+            .into_iter()
+            .enumerate()
+            .map(|(k, (name, of))| {
+                let number = |n: usize| ((n * 7919 + k * 31) % 41) as f32 / 41.0 - 0.5;
+                let count: usize = of.iter().product();
+                (name.to_string(), (0..count).map(number).collect())
+            })
+            .collect();
+        let tensor = |name: &str| {
+            let found = tensors.iter().find(|(n, _)| n == name);
+            found.map(|(_, numbers)| numbers.as_slice())
+        };
+        Network::new(shape, tensor).unwrap()
+    }
+
+    #[test]
+    fn a_network_that_rests_answers_to_the_bit_as_one_that_never_does() {
+        let (mut resting, mut busy) = (network(), network());
+        let remembered = resting.weights.remembered;
+        let mut rested = 0;
+        for k in 0..200 {
+            // Something, the same for long, something else, the same again for just too short a time.
+            let mel = match k {
+                0..20 => -((k * 5 % 17) as f32),
+                20..100 | 130..=142 => -23.0,
+                _ => -((k * 3 % 13) as f32),
+            };
+            let count = [1, 3, 8][k % 3];
+            let frames: Vec<f32> = (0..count * BANDS)
+                .map(|n| {
+                    if mel == -23.0 {
+                        mel
+                    } else {
+                        mel - (n % 7) as f32
+                    }
+                })
+                .collect();
+            let [mut got, mut expected] = [(); 2].map(|()| vec![f32::NAN; 2 * frames.len()]);
+            resting.process(&frames, &mut got).unwrap();
+            busy.memory.same = 0;
+            busy.process(&frames, &mut expected).unwrap();
+            assert_eq!(got, expected, "block {k}");
+            assert!(!busy.memory.rests);
+            rested += usize::from(resting.memory.rests);
+        }
+        // Blocks of 4 frames in the mean; it must not rest before it has forgotten all else.
+        assert_eq!(remembered, 9);
+        assert!((70..90).contains(&rested), "rested in {rested} blocks");
     }
 }

@@ -1,11 +1,23 @@
 //! The contract of everything that streams: samples to samples, samples to frames, frames to samples.
 
-use crate::error::DspError;
+use crate::error::{check_range, DspError};
 
 /// Samples from one frame to the next: 10 ms at [`RATE`].
 pub const HOP: usize = 240;
 /// The rate inside, in Hz.
 pub const RATE: u32 = 24_000;
+/// Slowest stream, in Hz: telephone.
+pub const MIN_RATE: u32 = 8_000;
+/// Fastest stream, in Hz: the fastest sound cards.
+pub const MAX_RATE: u32 = 192_000;
+
+/// Refuses a rate that no stream has.
+///
+/// # Errors
+/// `out_of_range`.
+pub fn check_rate(what: &'static str, hz: u32) -> Result<(), DspError> {
+    check_range(what, hz.into(), MIN_RATE.into(), MAX_RATE.into())
+}
 
 /// Input and output rate of a stage, in Hz.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,13 +54,17 @@ pub trait Stage: Clone + Send {
     fn reset(&mut self);
 }
 
-/// Samples at [`RATE`] in, one frame of `width()` numbers out per [`HOP`].
+/// Samples in, one frame of `width()` numbers out per hop.
 ///
-/// Frame `k` is given as soon as sample `(k + 1) * HOP - 1` has come. It saw the `window()` samples
+/// Frame `k` is given as soon as sample `(k + 1) * hop() - 1` has come. It saw the `window()` samples
 /// that end there, and stands for the moment `lookahead()` samples before that end.
 pub trait Analyzer: Clone + Send {
     /// Numbers in a frame.
     fn width(&self) -> usize;
+    /// Samples from one frame to the next: unless it says otherwise, those of a stream at [`RATE`].
+    fn hop(&self) -> usize {
+        HOP
+    }
     /// Samples that one frame looks at.
     fn window(&self) -> usize;
     /// Samples past the moment that a frame stands for which it needs.

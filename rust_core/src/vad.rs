@@ -3,14 +3,11 @@
 mod bands;
 mod network;
 
-use crate::error::{check_range, check_room, DspError};
-use crate::stage::{Analyzer, RATE};
+use crate::error::{check_room, DspError};
+use crate::stage::{check_rate, Analyzer, RATE};
 use bands::Bands;
 use network::Network;
 
-/// Of the sound, in hertz.
-const LOWEST_HZ: u32 = 8_000;
-const HIGHEST_HZ: u32 = 192_000;
 /// Frames a second.
 const FRAMES_HZ: u64 = 100;
 /// An onset is told at this probability, and taken back below the next or after so many hops.
@@ -84,8 +81,7 @@ impl Vad {
     /// # Errors
     /// `out_of_range` outside 8,000 to 192,000.
     pub fn at(sample_rate: u32) -> Result<Self, DspError> {
-        let (low, high) = (f64::from(LOWEST_HZ), f64::from(HIGHEST_HZ));
-        check_range("sample_rate in Hz", f64::from(sample_rate), low, high)?;
+        check_rate("sample_rate in Hz", sample_rate)?;
         Ok(Self::of(sample_rate))
     }
 
@@ -152,6 +148,10 @@ impl Decision {
 impl Analyzer for Vad {
     fn width(&self) -> usize {
         3
+    }
+
+    fn hop(&self) -> usize {
+        self.sample_rate.div_ceil(FRAMES_HZ) as usize
     }
 
     fn window(&self) -> usize {

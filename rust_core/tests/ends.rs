@@ -208,4 +208,5 @@ fn mistakes_are_refused() {
     assert_eq!(ends.status(1).map_err(code).err(), Some("not_joined"));
     assert_eq!(ends.path(1).map_err(code).err(), Some("not_joined"));
     assert!(Ends::new(RATE, 0).is_err() && Ends::new(RATE, 4097).is_err());
+    assert!(Ends::new(0, 2).is_err() && Ends::new(7_999, 2).is_err());
 }

@@ -71,6 +71,7 @@ macro_rules! shaper_law {
 }
 
 subjects::for_each_stage!(stage_law);
+subjects::for_each_early_stage!(stage_law);
 subjects::for_each_analyzer!(analyzer_law);
 subjects::for_each_shaper!(shaper_law);
 
@@ -153,6 +154,9 @@ impl persona_dsp::Stage for Copies {
 
 #[test]
 fn a_hidden_copy_is_caught() {
-    assert_eq!(heap_calls_of(OfStage(persona_dsp::Fade::new())), 0);
-    assert!(heap_calls_of(OfStage(Copies(persona_dsp::Fade::new()))) > 0);
+    assert_eq!(
+        heap_calls_of(OfStage(persona_dsp::Fade::new(24_000).unwrap())),
+        0
+    );
+    assert!(heap_calls_of(OfStage(Copies(persona_dsp::Fade::new(24_000).unwrap()))) > 0);
 }

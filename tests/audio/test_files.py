@@ -1,5 +1,6 @@
 """Files of every kind come in; a file goes out whole or not at all."""
 
+import gc
 import resource
 from pathlib import Path
 
@@ -77,6 +78,25 @@ def test_nothing_appears_and_the_old_file_stays_when_writing_stops_half_way(tmp_
         raise KeyboardInterrupt
     assert path.read_bytes() == b"old"
     assert [file.name for file in tmp_path.iterdir()] == ["out.wav"]
+
+
+def test_an_interrupt_before_anybody_holds_the_writer_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        assert len(list(tmp_path.glob(".out.wav.*.part"))) == 1
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(soundfile, "SoundFile", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            SoundWriter(tmp_path / "out.wav", 16_000)
+    gc.collect()  # the traceback held it
+    assert list(tmp_path.iterdir()) == []
+    writer = SoundWriter(tmp_path / "out.wav", 16_000)
+    assert len(list(tmp_path.iterdir())) == 1
+    del writer  # as between the constructor and the `with`
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_places_and_names_that_cannot_be_written_are_refused(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from persona_voice.audio.loopback import Loopback
 from persona_voice.converter import Identity
-from persona_voice.errors import DeviceError
+from persona_voice.errors import DeviceError, SettingError
 from persona_voice.live.ring import Samples
 from persona_voice.live.session import RING_MS, Session
 from persona_voice.path.stream import StreamStatus, VoiceStream
@@ -332,6 +332,60 @@ def test_a_converter_that_fails_leaves_silence_and_not_the_speaker() -> None:
     assert session.status.faults == {"converter_failed": 1}
     after = device.loudspeaker[-10 * BLOCK :]
     assert np.abs(after).max() < 1e-4
+
+
+def third_difference(x: Samples) -> float:
+    return float(np.abs(np.diff(x, 3)).max())
+
+
+@pytest.mark.parametrize("release_ms", [10, 40, 80])
+def test_a_session_that_is_stopped_fades_in_time_and_goes_on_without_a_click(
+    release_ms: int,
+) -> None:
+    device, session, _ = start(speech(4.0))
+    in_time(device, session, 50)
+    session.stop(release_ms)
+    in_time(device, session, 50)
+    session.resume()
+    in_time(device, session, 50)
+    out = device.loudspeaker
+    length = RATE * release_ms // 1000
+    stopped, resumed = 50 * BLOCK, 100 * BLOCK
+    assert out[stopped : stopped + length // 2].any()
+    assert not out[stopped + length : resumed].any()
+    # Nothing of what was said before `resume`, all of what was said after.
+    heard = int(np.argmax(out[resumed:] != 0))
+    assert session.latency_samples <= heard < session.latency_samples + BLOCK + 10
+    risen = resumed + session.latency_samples + BLOCK + RATE // 100
+    np.testing.assert_array_equal(
+        out[risen:], speech(4.0)[risen - session.latency_samples :][: len(out) - risen]
+    )
+    assert third_difference(out[20 * BLOCK :]) < 1e-3
+    cut = out.copy()
+    cut[30 * BLOCK + 77 : 31 * BLOCK] = 0
+    assert third_difference(cut[20 * BLOCK :]) > 1e-2  # the mutant
+    assert session.status.faults == {}
+
+
+def test_a_session_may_be_stopped_again_before_it_goes_on() -> None:
+    device, session, _ = start(speech(4.0))
+    in_time(device, session, 30)
+    session.resume()  # never stopped: nothing
+    session.stop(10)
+    in_time(device, session, 10)
+    session.resume()
+    in_time(device, session, 1)
+    session.stop(10)
+    in_time(device, session, 20)
+    assert not device.loudspeaker[31 * BLOCK :].any()
+
+
+def test_a_release_out_of_range_is_refused_by_a_session() -> None:
+    device, session, _ = start(speech(4.0))
+    with pytest.raises(SettingError, match=r"release_ms must lie in 10\.\.=80, got 5"):
+        session.stop(5)
+    in_time(device, session, 30)
+    assert device.loudspeaker[-BLOCK:].any()
 
 
 @pytest.mark.parametrize("step", range(60))

@@ -1,16 +1,26 @@
-use pyo3::{PyResult, Python};
+use pyo3::prelude::*;
 
 use crate::convert::setting_error;
+use crate::stages::rate;
 use crate::stream::analyzer;
 
 analyzer!(LogMel);
 analyzer!(F0Tracker);
 analyzer!(Loudness);
+analyzer!(Meter, {
+    #[new]
+    fn new(py: Python<'_>, sample_rate: i64) -> PyResult<Self> {
+        persona_dsp::Meter::new(rate(py, "sample_rate in Hz", sample_rate)?)
+            .map(Self)
+            .map_err(|error| setting_error(py, error))
+    }
+});
 analyzer!(Vad, {
     #[new]
-    #[pyo3(signature = (sample_rate = persona_dsp::RATE))]
-    fn new(py: Python<'_>, sample_rate: u32) -> PyResult<Self> {
-        let made = persona_dsp::Vad::at(sample_rate);
-        made.map(Self).map_err(|error| setting_error(py, error))
+    #[pyo3(signature = (sample_rate = i64::from(persona_dsp::RATE)))]
+    fn new(py: Python<'_>, sample_rate: i64) -> PyResult<Self> {
+        persona_dsp::Vad::at(rate(py, "sample_rate in Hz", sample_rate)?)
+            .map(Self)
+            .map_err(|error| setting_error(py, error))
     }
 });

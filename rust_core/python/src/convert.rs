@@ -23,13 +23,29 @@ fn python_error(py: Python<'_>, message: String, code: &'static str) -> PyErr {
 
 /// A contiguous block of `float32`, copied, so that nobody can change it while the core reads.
 pub fn block(value: &Bound<'_, PyAny>) -> PyResult<Vec<f32>> {
+    let mut samples = Vec::new();
+    block_into(value, &mut samples)?;
+    Ok(samples)
+}
+
+/// The same into memory that is there.
+fn block_into(value: &Bound<'_, PyAny>, samples: &mut Vec<f32>) -> PyResult<()> {
     let array: PyReadonlyArray1<'_, f32> = value
         .extract()
         .map_err(|_| wrong_array(value, "one dimension"))?;
-    match array.as_slice() {
-        Ok(samples) => Ok(samples.to_vec()),
-        Err(_) => Err(wrong_array(value, "one dimension, contiguous")),
-    }
+    let given = array
+        .as_slice()
+        .map_err(|_| wrong_array(value, "one dimension, contiguous"))?;
+    samples.clear();
+    samples.extend_from_slice(given);
+    Ok(())
+}
+
+/// What a stage's blocks are copied to and made in, kept from call to call.
+#[derive(Default)]
+pub struct Room {
+    input: Vec<f32>,
+    output: Vec<f32>,
 }
 
 /// Contiguous `float32` frames `[frames, width]`, copied, row after row.
@@ -63,13 +79,18 @@ pub fn wrong_array(value: &Bound<'_, PyAny>, rule: &str) -> PyErr {
 pub fn run_stage<'py, S: Stage>(
     py: Python<'py>,
     stage: &mut S,
+    room: &mut Room,
     value: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyArray1<f32>>> {
-    let input = block(value)?;
-    let mut output = vec![0.0; stage.output_len(input.len())];
-    py.detach(|| stage.process(&input, &mut output))
+    let Room { input, output } = room;
+    block_into(value, input)?;
+    let due = stage.output_len(input.len());
+    if output.len() < due {
+        output.resize(due, 0.0);
+    }
+    py.detach(|| stage.process(input, output))
         .map_err(|error| setting_error(py, error))?;
-    Ok(PyArray1::from_vec(py, output))
+    Ok(PyArray1::from_slice(py, &output[..due]))
 }
 
 /// The end of a stage's stream.

@@ -4,7 +4,13 @@
 macro_rules! stage {
     ($name:ident, $core:ty, { $($own:tt)* }) => {
         #[pyo3::pyclass(module = "persona_voice._core")]
-        pub struct $name($core);
+        pub struct $name($core, $crate::convert::Room);
+
+        impl From<$core> for $name {
+            fn from(stage: $core) -> Self {
+                Self(stage, Default::default())
+            }
+        }
 
         #[pyo3::pymethods]
         impl $name {
@@ -15,7 +21,7 @@ macro_rules! stage {
                 py: pyo3::Python<'py>,
                 block: &pyo3::Bound<'py, pyo3::PyAny>,
             ) -> pyo3::PyResult<pyo3::Bound<'py, numpy::PyArray1<f32>>> {
-                $crate::convert::run_stage(py, &mut self.0, block)
+                $crate::convert::run_stage(py, &mut self.0, &mut self.1, block)
             }
 
             fn flush<'py>(
@@ -30,7 +36,7 @@ macro_rules! stage {
             }
 
             fn clone(&self) -> Self {
-                Self(self.0.clone())
+                self.0.clone().into()
             }
 
             #[getter]
@@ -88,6 +94,11 @@ macro_rules! analyzer {
             #[getter]
             fn width(&self) -> usize {
                 persona_dsp::Analyzer::width(&self.0)
+            }
+
+            #[getter]
+            fn hop(&self) -> usize {
+                persona_dsp::Analyzer::hop(&self.0)
             }
 
             #[getter]

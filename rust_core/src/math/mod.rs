@@ -1,15 +1,21 @@
 //! Tools without memory of a stream.
 
+/// Samples between samples.
+pub mod between;
 /// Functions of many numbers at once.
 pub mod curve;
 /// Decibels.
 pub mod db;
 /// Sums of products.
 pub mod dot;
+/// Filters between sample rates.
+pub mod kernel;
 /// Products with matrices.
 pub mod matrix;
 /// The mel scale and its bands.
 pub mod mel;
+/// Periods of voices.
+pub mod period;
 /// What a single sample may be.
 pub mod sample;
 /// Windows that shape filters.

@@ -162,10 +162,35 @@ pub fn latency<S: Stage>(stage: S) -> Verdict {
     Ok(())
 }
 
+/// 4, of a stage that is later at some frequencies than at others. What is slow comes out `latency()`
+/// samples late, to the nearest one.
+pub fn slow_latency<S: Stage>(stage: S) -> Verdict {
+    let rates = stage.rates();
+    let out_per_in = f64::from(rates.output) / f64::from(rates.input);
+    // A bump of 300 samples of the slower stream.
+    let len = (300.0 / out_per_in.min(1.0)) as usize;
+    let bump = |n: usize| {
+        let turn = core::f64::consts::TAU * (n as f64 + 0.5) / len as f64;
+        (0.25 - 0.25 * turn.cos()) as f32
+    };
+    let input: Vec<f32> = (0..len).map(bump).collect();
+    let mut stream = OfStage(stage.clone());
+    let mut output = stream.run_whole(&input);
+    output.extend(stream.run_whole(&vec![0.0; len]));
+    let total: f64 = output.iter().map(|y| f64::from(*y)).sum();
+    let moments = (0..)
+        .zip(&output)
+        .map(|(n, y)| f64::from(n) * f64::from(*y));
+    let late = moments.sum::<f64>() / total - (len - 1) as f64 / 2.0 * out_per_in;
+    hold((late - stage.latency() as f64).abs() < 0.51, || {
+        format!("{late} samples late, expected {}", stage.latency())
+    })
+}
+
 /// 4, of an analyzer, first half. No frame knows what comes after it.
 pub fn causal<A: Analyzer>(analyzer: A) -> Verdict {
     let [first, _, mixed] = around_a_change(&analyzer);
-    let before = CHANGE / HOP * analyzer.width();
+    let before = CHANGE / analyzer.hop() * analyzer.width();
     same(
         &mixed[..before],
         &first[..before],

@@ -4,7 +4,7 @@
 //! | law | stage | analyzer | frames in, whole path |
 //! | --- | --- | --- | --- |
 //! | length, split, as new, snapshot, size | all | all | all |
-//! | latency | an impulse | no frame knows the future | frame by frame; of the path in `chain.rs` |
+//! | latency | an impulse; of minimum phase, what is slow | no frame knows the future | frame by frame; of the path in `chain.rs` |
 //! | moment | | a change of sound; not the VAD, whose frames are decisions with a memory | |
 //! | silence | zeros to zeros | a frame that says so | an envelope; of the path in `chain.rs` |
 #![allow(clippy::unwrap_used)] // a test that cannot go on may stop
@@ -60,6 +60,24 @@ macro_rules! stage_laws {
     };
 }
 
+macro_rules! early_stage_laws {
+    ($name:ident, $make:expr) => {
+        mod $name {
+            use crate::*;
+
+            common_laws!(OfStage($make));
+            #[test]
+            fn latency() {
+                assert_eq!(laws::slow_latency($make), Ok(()));
+            }
+            #[test]
+            fn silence() {
+                assert_eq!(laws::silence($make), Ok(()));
+            }
+        }
+    };
+}
+
 macro_rules! analyzer_laws {
     ($name:ident, $make:expr, $silent:expr) => {
         mod $name {
@@ -89,6 +107,7 @@ macro_rules! shaper_laws {
 }
 
 subjects::for_each_stage!(stage_laws);
+subjects::for_each_early_stage!(early_stage_laws);
 subjects::for_each_analyzer!(analyzer_laws);
 subjects::for_each_shaper!(shaper_laws);
 

@@ -243,11 +243,12 @@ fn silent(frame: &[f32]) -> bool {
 
 type Law = fn(Fault) -> Verdict;
 
-const OF_STAGES: [(&str, Law); 7] = [
+const OF_STAGES: [(&str, Law); 8] = [
     ("length", |fault| laws::length(stage(fault))),
     ("split", |fault| laws::split(stage(fault))),
     ("as_new", |fault| laws::as_new(stage(fault))),
     ("latency", |fault| laws::latency(Toy::new(fault))),
+    ("slow_latency", |fault| laws::slow_latency(Toy::new(fault))),
     ("snapshot", |fault| laws::snapshot(stage(fault))),
     ("silence", |fault| laws::silence(Toy::new(fault))),
     ("size", |fault| laws::size(stage(fault))),
@@ -291,6 +292,8 @@ mutants! {
     a_lazy_flush_breaks_as_new: OF_STAGES, "as_new", FlushForgetsToForget;
     a_sample_late_breaks_latency: OF_STAGES, "latency", IsLate;
     a_sample_early_breaks_latency: OF_STAGES, "latency", IsEarly;
+    a_sample_late_breaks_slow_latency: OF_STAGES, "slow_latency", IsLate;
+    a_sample_early_breaks_slow_latency: OF_STAGES, "slow_latency", IsEarly;
     shared_memory_breaks_snapshot: OF_STAGES, "snapshot", SharesMemory;
     a_whisper_breaks_silence: OF_STAGES, "silence", Whispers;
     an_infinity_breaks_size: OF_STAGES, "size", Overflows;

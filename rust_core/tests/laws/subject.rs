@@ -1,8 +1,8 @@
 //! Everything that streams, seen alike: positions in, numbers out.
 
 use persona_dsp::{
-    Analyzer, Chain, DspError, Manner, NetShape, Network, Path, Prosody, ProsodyTargets, Stage,
-    Vocoder, HOP, RATE,
+    Analyzer, Chain, Drift, DspError, Envelopes, Leveller, Manner, NetShape, Network, Path,
+    Prosody, ProsodyTargets, Shift, Shifter, Stage, Vocoder, HOP, RATE,
 };
 
 use crate::random::Random;
@@ -103,7 +103,7 @@ pub struct OfAnalyzer<A>(pub A);
 
 impl<A: Analyzer> Subject for OfAnalyzer<A> {
     fn due(&self, positions: u64) -> u64 {
-        positions / HOP as u64 * self.0.width() as u64
+        positions / self.0.hop() as u64 * self.0.width() as u64
     }
     fn promised(&self, positions: usize) -> usize {
         self.0.frames(positions) * self.0.width()
@@ -117,6 +117,52 @@ impl<A: Analyzer> Subject for OfAnalyzer<A> {
     fn input(&self, random: &mut Random, positions: usize) -> Vec<f32> {
         sound(random, positions)
     }
+}
+
+impl Subject for Drift {
+    fn due(&self, positions: u64) -> u64 {
+        // A step of 2^32 / (1 + ppm) that is gone over to by 858 at a time; here by the sum of them all.
+        let wanted = ((1u64 << 32) as f64 / (1.0 + self.wanted_ppm() * 1e-6)).round() as i128;
+        let (sample, far) = (1i128 << 32, wanted - (1i128 << 32));
+        let at = |m: i128| {
+            let ramp = (far.abs() + 857) / 858;
+            let within = m.min(ramp);
+            let risen = 858 * (within * (within - 1) / 2).max(0) * far.signum();
+            let rest = (m - ramp).max(0) * far;
+            m * sample + if m <= ramp { risen } else { risen + rest }
+        };
+        let end = positions as i128 * sample;
+        let mut count = positions as i128 * 999 / 1000;
+        while at(count) < end {
+            count += 1;
+        }
+        count as u64
+    }
+    fn tail(&self) -> usize {
+        self.latency()
+    }
+    fn promised(&self, positions: usize) -> usize {
+        self.output_len(positions)
+    }
+    fn process(&mut self, input: &[f32], output: &mut [f32]) -> Result<usize, DspError> {
+        Drift::process(self, input, output)
+    }
+    fn flush(&mut self, output: &mut [f32]) -> Result<usize, DspError> {
+        Drift::flush(self, output)
+    }
+    fn reset(&mut self) {
+        Drift::reset(self);
+    }
+    fn input(&self, random: &mut Random, positions: usize) -> Vec<f32> {
+        sound(random, positions)
+    }
+}
+
+/// Between clocks that part from the first sample on.
+pub fn drift(ppm: f64) -> Drift {
+    let mut drift = Drift::new();
+    drift.set_ppm(ppm).unwrap();
+    drift
 }
 
 impl Subject for Prosody {
@@ -179,6 +225,32 @@ impl Subject for Vocoder {
     }
 }
 
+impl Subject for Envelopes {
+    fn width_in(&self) -> usize {
+        Envelopes::WIDTH_IN
+    }
+    fn due(&self, positions: u64) -> u64 {
+        positions * Envelopes::WIDTH_OUT as u64
+    }
+    fn promised(&self, positions: usize) -> usize {
+        positions * Envelopes::WIDTH_OUT
+    }
+    fn process(&mut self, input: &[f32], output: &mut [f32]) -> Result<usize, DspError> {
+        Ok(Envelopes::process(self, input, output)? * Envelopes::WIDTH_OUT)
+    }
+    fn reset(&mut self) {
+        Envelopes::reset(self);
+    }
+    fn input(&self, random: &mut Random, positions: usize) -> Vec<f32> {
+        let mut input = Vec::new();
+        for k in 0..positions {
+            input.extend(sound(random, HOP));
+            input.push([130.0, 0.0, 60.0, 400.0][k % 4]);
+        }
+        input
+    }
+}
+
 impl Subject for Network {
     fn width_in(&self) -> usize {
         Network::WIDTH_IN
@@ -199,6 +271,13 @@ impl Subject for Network {
         let count = positions * Network::WIDTH_IN;
         (0..count).map(|_| -10.0 + 6.0 * random.sample()).collect()
     }
+}
+
+/// Somebody speaks.
+pub fn leveller(sample_rate: u32) -> Leveller {
+    let mut leveller = Leveller::new(sample_rate, -26.0).unwrap();
+    leveller.set_speech(true);
+    leveller
 }
 
 /// A small network of random weights.
@@ -242,6 +321,18 @@ pub fn chain(sample_rate: u32) -> OfStage<Chain> {
     path.set_manner(manner).unwrap();
     path.reset(); // it is reached
     OfStage(Chain::new(path, network()))
+}
+
+/// A shifter that has reached what it moves by.
+pub fn shifter(sample_rate: u32, f0_semitones: f32, tract_octaves: f32) -> Shifter {
+    let mut shifter = Shifter::new(sample_rate).unwrap();
+    let shift = Shift {
+        f0_semitones,
+        tract_octaves,
+    };
+    shifter.set_shift(shift).unwrap();
+    shifter.reset();
+    shifter
 }
 
 /// A periodic sound for the law of moments: harmonics of `f0_hz` up to 11 kHz, their amplitudes
