@@ -12,6 +12,7 @@ BENCHES = {
     "mood": "what each mood changes in converted speech, against its table",
     "voices": "designed voices: clear, like themselves, unlike the others",
     "evolution": "years of growth among thousands of listeners, some of them hostile",
+    "f0": "F0, voicing and confidence by our tracker and by others, on speech of known F0",
     "verifier": "who is told apart by our speaker verifier and by Resemblyzer",
     "monitor": "a live session on a real sound server: faults, latency, clicks, processor",
 }

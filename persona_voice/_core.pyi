@@ -230,10 +230,26 @@ class Fade:
     @property
     def output_rate(self) -> int: ...
 
-class F0Tracker:
-    """F0 in Hz (0 unvoiced), strength of voicing, voiced or not, level in dBFS; 55 to 700 Hz."""
+class F0Evidence:
+    """Two correlations at each of 98 F0, half a semitone apart from 55 Hz on, and four numbers about the
+    whole: what ``F0Tracker`` goes by."""
 
     def __init__(self) -> None: ...
+    def process(self, block: Samples, /) -> Frames:
+        """Frames ``[frames, 200]`` completed by this block."""
+    def reset(self) -> None: ...
+    def clone(self) -> F0Evidence: ...
+    width: int
+    window: int
+    lookahead: int
+
+class F0Tracker:
+    """F0 in Hz (0 unvoiced), calibrated confidence, voiced or not, level in dBFS; 55 to 900 Hz.
+
+    Decisions come ``late_hops`` hops late, 0 to 5: look-ahead is 10 ms and 10 ms for each.
+    """
+
+    def __init__(self, late_hops: int) -> None: ...
     def process(self, block: Samples, /) -> Frames:
         """Frames ``[frames, 4]`` completed by this block."""
     def reset(self) -> None: ...

@@ -26,7 +26,9 @@ STAGES: dict[str, Callable[[], Any]] = {
 ANALYZERS: dict[str, Callable[[], Any]] = {
     "log_mel": _core.LogMel,
     "loudness": _core.Loudness,
-    "f0_tracker": _core.F0Tracker,
+    "f0_evidence": _core.F0Evidence,
+    "f0_tracker_fast": lambda: _core.F0Tracker(0),
+    "f0_tracker_late": lambda: _core.F0Tracker(3),
     "vad": _core.Vad,
 }
 EVERYTHING = STAGES | ANALYZERS

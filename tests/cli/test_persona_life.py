@@ -59,7 +59,7 @@ def facts(capsys: pytest.CaptureFixture[str], *words: object) -> dict:
 
 def median_hz(file: Path) -> float:
     samples, rate = soundfile.read(file, dtype="float32")
-    f0 = _core.F0Tracker().process(_core.Resampler(rate, 24_000).process(samples))
+    f0 = _core.F0Tracker(3).process(_core.Resampler(rate, 24_000).process(samples))
     return float(np.median(f0[f0[:, 2] > 0.5, 0]))
 
 

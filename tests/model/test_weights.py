@@ -150,8 +150,8 @@ def test_dilations_must_be_a_list_of_numbers(tmp_path: Path, dilations: object, 
 @pytest.mark.parametrize(
     ("key", "lookahead", "text"),
     [
-        ("live_lookahead", 480, "must be a whole number in 720..=48000, got 480"),
-        ("studio_lookahead", 48_240, "must be a whole number in 720..=48000, got 48240"),
+        ("live_lookahead", 0, "must be a whole number in 240..=48000, got 0"),
+        ("studio_lookahead", 48_240, "must be a whole number in 240..=48000, got 48240"),
         ("live_lookahead", 961, "must be whole hops of 240, got 961"),
     ],
 )

@@ -75,7 +75,7 @@ def test_a_clone_goes_on_as_the_other_would_have() -> None:
 
 
 def test_a_lookahead_that_f0_cannot_keep_up_with_is_refused() -> None:
-    with pytest.raises(SettingError, match=r"lookahead in samples must lie in 720\.\.=48000"):
+    with pytest.raises(SettingError, match=r"lookahead in samples must lie in 240\.\.=48000"):
         _core.Path(sample_rate=RATE, lookahead=0, register_hz=200.0, range=1.0, seed=3)
 
 

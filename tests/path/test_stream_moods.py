@@ -38,7 +38,7 @@ def in_mood(name: str) -> Samples:
 
 def measured(sound: Samples) -> tuple[float, float, float, float]:
     """Median F0 in semitones, its spread in octaves (log2), level in dB, tilt in dB per octave."""
-    f0 = _core.F0Tracker().process(sound)
+    f0 = _core.F0Tracker(3).process(sound)
     octaves = np.log2(f0[f0[:, 2] > 0.5, 0])
     spread = np.log2(np.subtract(*np.percentile(octaves, [80, 20])))
     frames = np.log(10) ** -1 * 10 * _core.LogMel().process(sound)

@@ -29,6 +29,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<analyzers::LogMel>()?;
     module.add_class::<analyzers::Vad>()?;
     module.add_class::<analyzers::F0Tracker>()?;
+    module.add_class::<analyzers::F0Evidence>()?;
     module.add_class::<analyzers::Loudness>()?;
     module.add_class::<stages::Limiter>()?;
     module.add_class::<stages::Fade>()?;

@@ -54,15 +54,20 @@ macro_rules! stage {
 /// A class around a [`persona_dsp::Analyzer`]: samples in, frames out.
 macro_rules! analyzer {
     ($name:ident) => {
+        $crate::stream::analyzer!($name, {
+            #[new]
+            fn new() -> Self {
+                Self(persona_dsp::$name::new())
+            }
+        });
+    };
+    ($name:ident, { $($own:tt)* }) => {
         #[pyo3::pyclass(module = "persona_voice._core")]
         pub struct $name(persona_dsp::$name);
 
         #[pyo3::pymethods]
         impl $name {
-            #[new]
-            fn new() -> Self {
-                Self(persona_dsp::$name::new())
-            }
+            $($own)*
 
             fn process<'py>(
                 &mut self,

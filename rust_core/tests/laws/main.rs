@@ -104,7 +104,10 @@ fn loudness_frames_stand_for_their_moment() {
 
 #[test]
 fn f0_frames_stand_for_their_moment() {
-    assert_eq!(laws::moment(persona_dsp::F0Tracker::new()), Ok(()));
+    for late_hops in 0..=5 {
+        let tracker = persona_dsp::F0Tracker::new(late_hops).unwrap();
+        assert_eq!(laws::moment(tracker), Ok(()));
+    }
 }
 
 #[test]

@@ -23,7 +23,13 @@ macro_rules! for_each_analyzer {
             f.iter().all(|band| (band + 23.0259).abs() < 1e-3)
         });
         $($check)::+!(loudness, persona_dsp::Loudness::new(), |f: &[f32]| f == [-120.0]);
-        $($check)::+!(f0_tracker, persona_dsp::F0Tracker::new(), |f: &[f32]| {
+        $($check)::+!(f0_evidence, persona_dsp::F0Evidence::new(), |f: &[f32]| {
+            f[..2 * 98].iter().all(|likeness| *likeness == 0.0)
+        });
+        $($check)::+!(f0_tracker_fast, persona_dsp::F0Tracker::new(0).unwrap(), |f: &[f32]| {
+            f[0] == 0.0 && f[2] == 0.0
+        });
+        $($check)::+!(f0_tracker_late, persona_dsp::F0Tracker::new(3).unwrap(), |f: &[f32]| {
             f[0] == 0.0 && f[2] == 0.0
         });
         $($check)::+!(vad, persona_dsp::Vad::new(), |f: &[f32]| f[0] < 0.5 && f[1] == 0.0);
