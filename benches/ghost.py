@@ -4,14 +4,12 @@ A recording, so that the stream knows a speaker, then a minute of the room's noi
 WebRTC's detector hears speech in what comes out, no further below her own speech than `FAINT_DB`.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from benches.conditions import active_power, coloured
 from benches.report import Result
 from benches.sources import STREAM_RATE, Samples
-from benches.streaming import StreamSettings, run
+from benches.streaming import StreamSettings, blocks_of, run
 
 SECONDS = 60
 # The room, against what was spoken in it.
@@ -41,14 +39,15 @@ def ghosts(settings: StreamSettings, speech: Samples) -> Result:
 def heard(output: Samples, spoken_power: float) -> Result:
     import webrtcvad
 
+    pieces = blocks_of(output[: len(output) // PIECE * PIECE], PIECE)
     levels = [
         10 * np.log10((piece.astype(np.float64) ** 2).mean() / spoken_power + 1e-15)
-        for piece in pieces(output)
+        for piece in pieces
     ]
     detector = webrtcvad.Vad(STRICTEST)
     flags = [
         detector.is_speech((np.clip(piece, -1, 1) * 32767).astype("<i2").tobytes(), STREAM_RATE)
-        for piece in pieces(output)
+        for piece in pieces
     ]
     ghost = [flag and level > -FAINT_DB for flag, level in zip(flags, levels, strict=True)]
     return {
@@ -56,8 +55,3 @@ def heard(output: Samples, spoken_power: float) -> Result:
         "level_db": float(10 * np.log10(np.mean(10 ** (np.array(levels) / 10)))),
         "loudest_30_ms_db": float(np.max(levels)),
     }
-
-
-def pieces(samples: Samples) -> Iterator[Samples]:
-    for start in range(0, len(samples) - PIECE + 1, PIECE):
-        yield samples[start : start + PIECE]

@@ -167,17 +167,23 @@ def badness(key: str, value: float) -> float:
     return value if key in LARGEST_IS_WORST else -value
 
 
-def figures(rows: list[Result]) -> Result:
-    def over(key: str, pick: Callable[[list[float]], float]) -> float | None:
-        values = [r[key] for r in rows if r[key] is not None]
-        return pick(values) if values else None
+def over(rows: list[Result], key: str, pick: Callable[[list[float]], float]) -> float | None:
+    """Of those rows that have the figure; None if none has."""
+    values = [r[key] for r in rows if r[key] is not None]
+    return pick(values) if values else None
 
+
+def mean(values: list[float]) -> float:
+    return float(np.mean(values))
+
+
+def figures(rows: list[Result]) -> Result:
     def worst(key: str) -> float | None:
-        return over(key, lambda values: max(values, key=lambda value: badness(key, value)))
+        return over(rows, key, lambda values: max(values, key=lambda value: badness(key, value)))
 
     keys = (*FIGURES, "dnsmos_before")
-    mean = {key: over(key, lambda values: float(np.mean(values))) for key in keys}
-    return {"count": len(rows), "mean": mean, "worst": {key: worst(key) for key in keys}}
+    means = {key: over(rows, key, mean) for key in keys}
+    return {"count": len(rows), "mean": means, "worst": {key: worst(key) for key in keys}}
 
 
 def worst_sources(rows: list[Result]) -> Result:
@@ -220,8 +226,7 @@ def by_condition(rows: list[Result]) -> Result:
         of = [r for r in rows if r["condition"] == name]
         found[name] = {"count": len(of)}
         for key in ("words_lost_by_itself", "words_changed", "words_beyond", "similarity"):
-            values = [r[key] for r in of if r[key] is not None]
-            found[name][key] = float(np.mean(values)) if values else None
+            found[name][key] = over(of, key, mean)
     return found
 
 

@@ -13,11 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 
 from benches import report
 from benches.conditions import telephone
-from benches.judges import REFERENCE, Speaker
+from benches.judges import Speaker, references
 from benches.report import Result
 from benches.sources import (
     PEAK,
@@ -85,9 +84,8 @@ def real(engines: Engines) -> Voices:
 
 
 def persona(_: Engines) -> Voices:
-    for file in sorted(REFERENCE.glob("*.flac")):
-        samples, rate = soundfile.read(file, dtype="float32")
-        yield PERSONA, "persona", at_rate(samples, rate)
+    for samples in references():
+        yield PERSONA, "persona", samples
 
 
 def kokoro(engines: Engines) -> Voices:
