@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import soundfile
-from scipy.ndimage import minimum_filter1d
 
+from benches.f0_peers import swift
 from benches.sources import ROOT, STREAM_RATE, at_rate
 from persona_voice.errors import SettingError
 from persona_voice.model.verifier import load_verifier
@@ -23,12 +23,14 @@ REFERENCE = ROOT / "persona_voice" / "assets" / "personas" / "samantha" / "refer
 JUDGE_RATE = 16_000
 F0_RATE = 24_000
 F0_FRAME_MS = 10.0
+# SwiftF0's confidence from which a frame counts as voiced; its authors recommend as much or more.
+SWIFT_VOICED = 0.5
 # An octave flip: further than half an octave from where the contour should be.
 FLIP_OCTAVES = 0.5
 # A peak below this is silence, in which nobody speaks.
 SILENT = 1e-4
-# Frames on either side of one that counts.
-SETTLED_FRAMES = 2
+# Two trackers that are as near as this agree: 50 cents.
+AGREED_OCTAVES = 1 / 24
 # Fewer that count give no correlation worth a name.
 FEWEST_FRAMES = 20
 # Silence before and after what `OtherWords` hears, at `JUDGE_RATE`: it waits for both.
@@ -181,31 +183,58 @@ def f0_contour(samples: Samples) -> F0:
     return np.asarray(f0, np.float64)
 
 
+class Melodies:
+    """F0 by two trackers of others: where Harvest alone is asked, it follows noise beside every vowel."""
+
+    def __init__(self) -> None:
+        self.swift = swift(stream=False)
+
+    def heard(self, samples: Samples) -> F0:
+        """SwiftF0, as `f0_contour`: its nearest frame."""
+        x = at_rate(samples, STREAM_RATE, F0_RATE)
+        told = self.swift.track(x)
+        f0 = np.where(told.sure >= SWIFT_VOICED, told.f0_hz, 0.0)
+        moments = np.arange(int(1000 * len(x) / F0_RATE / F0_FRAME_MS)) * F0_FRAME_MS / 1000
+        return np.asarray(f0[np.abs(told.seconds[:, None] - moments).argmin(axis=0)], np.float64)
+
+    def agreed(self, samples: Samples) -> F0:
+        """Harvest where SwiftF0 agrees, 0 elsewhere."""
+        heard, contour = self.heard(samples), f0_contour(samples)
+        contour = contour[: len(heard)]
+        both = (heard > 0) & (contour > 0)
+        apart = np.abs(
+            np.log2(heard, where=both, out=np.zeros_like(heard))
+            - np.log2(contour, where=both, out=np.zeros_like(heard))
+        )
+        return np.where(both & (apart < AGREED_OCTAVES), contour, 0.0)
+
+
 @dataclass(frozen=True)
 class Melody:
     """The contour that came out against the one wanted: the source's, moved as a whole.
 
-    Over frames voiced in both, and so for `SETTLED_FRAMES` on either side: where voicing begins and
-    ends, Harvest follows whatever comes, in the source as in the output.
+    Over frames in which the source's F0 is sure (`Melodies.agreed`) and the output is voiced.
     """
 
     correlation: float | None  # of log F0
     flips: float | None  # share of these frames further than `FLIP_OCTAVES` off
+    lost: float | None  # share of the source's sure frames that came out unvoiced
     median_hz: float | None
     moved_semitones: float | None  # median distance from the source
 
 
 def melody(source: F0, output: F0) -> Melody:
     n = min(len(source), len(output))
-    near = 2 * SETTLED_FRAMES + 1
-    voiced = minimum_filter1d((source[:n] > 0) & (output[:n] > 0), near, mode="constant")
+    sure = source[:n] > 0
+    voiced = sure & (output[:n] > 0)
     heard = output[output > 0]
     median = float(np.median(heard)) if len(heard) else None
+    lost = float(1 - voiced.sum() / sure.sum()) if sure.any() else None
     if voiced.sum() < FEWEST_FRAMES:
-        return Melody(None, None, median, None)
+        return Melody(None, None, lost, median, None)
     before, after = np.log2(source[:n][voiced]), np.log2(output[:n][voiced])
     moved = float(np.median(after - before))
     flips = float(np.mean(np.abs(after - before - moved) > FLIP_OCTAVES))
     spread = before.std() * after.std()
     correlation = float(np.corrcoef(before, after)[0, 1]) if spread > 0 else None
-    return Melody(correlation, flips, median, 12 * moved)
+    return Melody(correlation, flips, lost, median, 12 * moved)

@@ -22,6 +22,7 @@ TITLES = {
     "dnsmos_after": ("after", "{:.2f}"),
     "f0_correlation": ("F0 correlation", "{:.3f}"),
     "f0_flips": ("octave flips", "{:.1%}"),
+    "f0_lost": ("voice lost", "{:.1%}"),
     "tilt_off_db": ("tilt off, dB/octave", "{:+.2f}"),
     "latency_off_ms": ("latency off, ms", "{:+.1f}"),
 }

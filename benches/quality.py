@@ -29,10 +29,10 @@ from training.models import VOICES
 from training.whole import whole
 
 # Raised when a judge changes, so that what it said before no longer counts.
-JUDGES_VERSION = 4
+JUDGES_VERSION = 5
 # Worst is the largest of these, the smallest of those, the furthest from 0 of the last.
 LARGEST_IS_WORST = (
-    "words_changed", "other_words_changed", "leak", "f0_flips", "rtf", "cpu_share",
+    "words_changed", "other_words_changed", "leak", "f0_flips", "f0_lost", "rtf", "cpu_share",
 )  # fmt: skip
 SMALLEST_IS_WORST = (
     "similarity", "margin", "margin_over_nearest", "verifier_similarity", "dnsmos_after",
@@ -52,6 +52,7 @@ COLUMNS = (
     ("dnsmos_after", "mosout", "{:6.2f}"),
     ("f0_correlation", "f0cor", "{:6.3f}"),
     ("f0_flips", "flips", "{:6.1%}"),
+    ("f0_lost", "f0lost", "{:6.1%}"),
     ("latency_off_ms", "lat+ms", "{:+6.1f}"),
     ("cpu_share", "cpu", "{:6.2f}"),
 )
@@ -66,7 +67,7 @@ class Judged:
     embedding: list[float] | None
     verifier_embedding: list[float] | None
     dnsmos: float
-    f0: list[float]
+    f0: list[float]  # of a source where it is sure, of an output where there is any
 
 
 class Jury:
@@ -75,6 +76,7 @@ class Jury:
     def __init__(self, models: Path, cache: Path) -> None:
         self.words, self.other_words = judges.Words(models), judges.OtherWords()
         self.speaker, self.verifier = judges.Speaker(), judges.OtherSpeaker()
+        self.melodies = judges.Melodies()
         self.tilt_db = float(np.mean([tilt_db(samples) for samples in judges.references()]))
         self.cache = cache
 
@@ -84,20 +86,23 @@ class Jury:
         file = self.cache / f"{digest[:32]}.json"
         if file.exists():
             return Judged(**json.loads(file.read_text(encoding="utf-8")))
-        judged = self.judge(source.samples, source.language)
+        judged = self._judge(source.samples, source.language, self.melodies.agreed)
         self.cache.mkdir(parents=True, exist_ok=True)
         with whole(file) as out:
             out.write(json.dumps(asdict(judged)).encode())
         return judged
 
-    def judge(self, samples: Samples, language: str) -> Judged:
+    def output(self, samples: Samples, language: str) -> Judged:
+        return self._judge(samples, language, self.melodies.heard)
+
+    def _judge(self, samples: Samples, language: str, f0: Callable[[Samples], judges.F0]) -> Judged:
         return Judged(
             reading=self.words.read(samples, language),
             other_reading=self.other_words.read(samples, language),
             embedding=plain(self.speaker.embed(samples)),
             verifier_embedding=plain(self.verifier.embed(samples)),
             dnsmos=judges.dnsmos(samples),
-            f0=judges.f0_contour(samples).tolist(),
+            f0=f0(samples).tolist(),
         )
 
 
@@ -139,6 +144,7 @@ def row(source: Source, before: Judged, after: Judged, jury: Jury, done: Run) ->
         "dnsmos_change": after.dnsmos - before.dnsmos,
         "f0_correlation": melody.correlation,
         "f0_flips": melody.flips,
+        "f0_lost": melody.lost,
         "f0_median_hz": melody.median_hz,
         "f0_moved_semitones": melody.moved_semitones,
         "latency_stated_ms": stated_ms,
@@ -273,7 +279,7 @@ def main(options: argparse.Namespace) -> None:
     judged = {}
     for source in sources:
         done = run(stream, source.samples)
-        before, after = jury.source(source), jury.judge(done.trimmed, source.language)
+        before, after = jury.source(source), jury.output(done.trimmed, source.language)
         judged[source.name] = before, after
         rows.append(row(source, before, after, jury, done))
         print(line(source.name, rows[-1]), flush=True)

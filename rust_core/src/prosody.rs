@@ -13,15 +13,15 @@ pub struct ProsodyTargets {
 }
 
 /// Speakers' mean F0 falls into two groups, in octaves over 1 Hz: about 115 and 205 Hz
-/// (Hollien & Shipp 1972; Baken & Orlikoff 2000), each with a spread of two semitones.
+/// (Hollien & Shipp 1972; Baken & Orlikoff 2000). Their spread, that of one speaker's F0 about the mean,
+/// and what a frame is worth beside its neighbours, which say nearly the same, are those with which the
+/// contours of 486 recordings in thirty languages came out most like what they were.
 const GROUPS: [f64; 2] = [6.845, 7.679];
-const GROUP_SPREAD: f64 = 0.17;
-/// Spread of one speaker's F0 about the mean: three semitones.
-const SPEAKER_SPREAD: f64 = 0.25;
-/// Neighbouring frames say nearly the same; each counts as this much of an independent one.
-const FRAME_WEIGHT: f64 = 1.0 / 6.0;
+const GROUP_SPREAD: f64 = 0.25;
+const SPEAKER_SPREAD: f64 = 0.12;
+const FRAME_WEIGHT: f64 = 1.0 / 12.0;
 /// What is remembered of the speaker: 15 s of voiced frames.
-const MEMORY: f64 = 250.0;
+const MEMORY: f64 = 125.0;
 /// Voicing below which a frame says nothing about the speaker's mean.
 const SURE: f32 = 0.7;
 /// What people's F0 lies within: outside it the tracker followed noise, or the mains.
@@ -33,8 +33,9 @@ const FAR_DB: f64 = 30.0;
 /// Octaves by which the middle of all that a speaker voices lies below the mean that is known, which is
 /// of the loud (the median of 13 recordings): about it the range is widened, so that the middle stays.
 const MIDDLE: f64 = 0.13;
-/// Once this much is known, F0 further than an octave from the mean is a mistake of the tracker.
-const KNOWN: f64 = 3.0;
+/// Once this much is known, 2.4 s of voiced frames, F0 further than an octave from the mean is a mistake of
+/// the tracker; before, it may be the mean that is off.
+const KNOWN: f64 = 20.0;
 const MAX_DEVIATION: f64 = 1.0;
 /// After so many such frames on end, 200 ms, it is the mean that was mistaken, or another speaks.
 const PATIENCE: u32 = 20;
