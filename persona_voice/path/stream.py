@@ -1,6 +1,6 @@
 """The whole path as one stream: any speech in, the persona out, block by block.
 
-    in ─ resample ─┬─ log-mel ─ convert ──────────────┬─ vocode ─ wait ─ limit ─ resample ─ out
+    in ─ resample ─┬─ log-mel ─ less noise ─ convert ─┬─ vocode ─ wait ─ limit ─ resample ─ out
                    ├─ F0 ─ shape ─ (wait for convert) ┘
                    └─ VAD, level: the status
 

@@ -12,6 +12,7 @@ use crate::net::Network;
 use crate::prosody::{Prosody, ProsodyTargets};
 use crate::resample::Resampler;
 use crate::stage::{check_rate, Analyzer, Rates, Stage, HOP, RATE};
+use crate::suppress::NoiseSuppressor;
 use crate::vad::Vad;
 use crate::vocoder::Vocoder;
 
@@ -72,7 +73,7 @@ const NOTHING_YET: PathStatus = PathStatus {
 /// All of the path but the converter, which is handed in with each block.
 ///
 /// ```text
-///   in ─ resample ─┬─ log-mel ─ convert ──────────────┬─ vocode ─ wait ─ limit ─ resample ─ out
+///   in ─ resample ─┬─ log-mel ─ less noise ─ convert ─┬─ vocode ─ wait ─ limit ─ resample ─ out
 ///                  ├─ F0 ─ shape ─ (wait for convert) ┘
 ///                  └─ VAD, level: the status
 /// ```
@@ -87,6 +88,7 @@ const NOTHING_YET: PathStatus = PathStatus {
 pub struct Path {
     resample_in: Resampler,
     log_mel: LogMel,
+    suppressor: NoiseSuppressor,
     f0: F0Tracker,
     vad: Vad,
     loudness_in: Loudness,
@@ -177,6 +179,7 @@ impl Path {
             surplus: 0,
             resample_in,
             log_mel: LogMel::new(),
+            suppressor: NoiseSuppressor::new(),
             f0,
             vad: Vad::new(),
             loudness_in: Loudness::new(),
@@ -243,8 +246,8 @@ impl Path {
 
     /// Writes as many samples as come in, and returns their number.
     ///
-    /// `convert` gets whole log-mel frames of 80 and writes an envelope frame of 160 for each; it
-    /// answers whether it could.
+    /// `convert` gets whole log-mel frames of 80, without the room's steady noise, and writes an envelope
+    /// frame of 160 for each; it answers whether it could.
     ///
     /// # Errors
     /// `output_too_short`, with nothing consumed.
@@ -271,6 +274,7 @@ impl Path {
             stage.reset();
         }
         self.log_mel.reset();
+        self.suppressor.reset();
         self.f0.reset();
         self.vad.reset();
         self.loudness_in.reset();
@@ -388,6 +392,8 @@ impl Path {
             let at = self.f0_wait + k;
             self.prosody.process(frame, &mut self.shaped[at..])?;
             self.manners[at] = self.prosody.manner();
+            let mel = &mut self.mel[k * BANDS..][..BANDS];
+            self.suppressor.process(mel, frame[2] > 0.5);
         }
         if let Some(f0) = f0_frames.chunks_exact(F0_WIDTH).last() {
             let voiced = f0[2] > 0.5;

@@ -15,7 +15,7 @@ const BEFORE_MEL: usize = 7;
 /// Streams of one sample rate up to their log-mel frames and shaped F0, and from their sound on.
 ///
 /// ```text
-///   in ─ resample ─ log-mel, F0, VAD, level ─▶ [slots, 87] ─▶ convert, colour, vocode
+///   in ─ resample ─ log-mel less noise, F0, VAD, level ─▶ [slots, 87] ─▶ convert, colour, vocode
 ///   out ◀─ resample ─ limit ─ wait ◀────────── [slots, 241] ◀─────────┘ elsewhere
 /// ```
 ///

@@ -23,6 +23,7 @@ pub mod chain;
 pub mod drift;
 pub mod ends;
 mod seats;
+mod suppress;
 
 pub use articulation::Articulation;
 pub use batch::Batch;
