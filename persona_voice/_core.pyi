@@ -17,6 +17,8 @@ Status = tuple[float, float, bool, float | None, float | None, int, bool]
 
 # Register in semitones, range in octaves, level, breath and tilt in dB, tract in octaves: differences from how she usually speaks.
 Manner = tuple[float, float, float, float, float, float]
+# Dynamics as a multiple of the speaker's, vibrato in semitones, jitter as a share of F0, onset in dB.
+Delivery = tuple[float, float, float, float]
 
 build_profile: str
 RATE: int
@@ -42,8 +44,13 @@ class Prosody:
         """``register_hz`` 60 to 500: geometric mean F0; ``range`` 0 to 3: of the deviations."""
     def set_targets(self, register_hz: float, range: float) -> None:
         """Steers there over 200 ms."""
+    def set_delivery(self, delivery: Delivery) -> None:
+        """Moves pitch and level otherwise than the speaker, over 200 ms."""
     def process(self, frames: Frames, /) -> Samples:
         """Frames ``[n, 4]`` of ``F0Tracker`` to F0 in Hz, ``[n]``."""
+    @property
+    def level_db(self) -> float:
+        """By how much the newest frame is to be louder."""
     def reset(self) -> None: ...
     def clone(self) -> Prosody: ...
 
@@ -119,6 +126,8 @@ class Path:
         """
     def set_targets(self, register_hz: float, range: float) -> None:
         """Steers to another register and range, over 200 ms from the next hop on."""
+    def set_delivery(self, delivery: Delivery) -> None:
+        """Moves pitch and level otherwise than the speaker, over 200 ms from the next hop on."""
     def set_manner(self, manner: Manner) -> None:
         """Speaks in another manner until told otherwise, over 200 ms from the next hop on."""
     def express(self, mood: Manner, half_life_hops: float) -> None:

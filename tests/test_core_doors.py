@@ -130,6 +130,12 @@ def manner(rng: Random) -> Any:
     return tuple(float(rng.choice(NUMBERS)) for _ in range(6))
 
 
+def delivery(rng: Random) -> Any:
+    if rng.random() < 0.3:
+        return [None, (1.0,), (0.0,) * 5, "delivery"][rng.integers(4)]
+    return tuple(float(rng.choice(NUMBERS)) for _ in range(4))
+
+
 def network(**wrong: Any) -> _core.Network:
     rng = np.random.default_rng(3)
     channels, hidden, layers = 4, 4, 2
@@ -279,7 +285,9 @@ DOORS: dict[str, tuple[Callable[[], Any], Make, dict[str, tuple[Make, ...] | Non
     "Prosody": (
         lambda: _core.Prosody(200.0, 1.0),
         lambda rng: _core.Prosody(*(make(rng) for make in TARGETS)),
-        PARTS | {"process": (frames(4),), "set_targets": TARGETS},
+        PARTS
+        | {"process": (frames(4),), "set_targets": TARGETS}
+        | {"set_delivery": (delivery,), "level_db": None},
     ),
     "Vocoder": (
         lambda: _core.Vocoder(3),
@@ -291,6 +299,7 @@ DOORS: dict[str, tuple[Callable[[], Any], Make, dict[str, tuple[Make, ...] | Non
         any_path,
         PARTS
         | {"process": (block, convert), "set_targets": TARGETS, "set_manner": (manner,)}
+        | {"set_delivery": (delivery,)}
         | {"express": (manner, real(0.0, 100.0)), "latency": None, "status": None},
     ),
     "Batch": (

@@ -9,7 +9,7 @@ called back with the frames of the block. Whatever fails, the output fades to si
 and a counted fault says so.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -81,6 +81,7 @@ def new_path(
         seed=NOISE_SEED,
     )
     path.set_manner(in_numbers(manner, persona.voice))
+    path.set_delivery(astuple(persona.delivery))
     path.reset()  # from the first hop on, not 200 ms later
     return path
 
@@ -283,6 +284,7 @@ class VoiceStream:
             self.persona = persona
             self._path.set_targets(persona.register_hz, persona.range)
             self._path.set_manner(in_numbers(self._manner, persona.voice))
+            self._path.set_delivery(astuple(persona.delivery))
 
     def express(
         self, mood: str | Manner, strength: float = 1.0, half_life_s: float | None = HALF_LIFE_S

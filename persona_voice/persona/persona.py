@@ -10,6 +10,20 @@ from persona_voice.persona.voice import Voice
 
 
 @dataclass(frozen=True)
+class Delivery:
+    """How her pitch and level move, as against the speaker's; as born, no otherwise."""
+
+    dynamics: float = 1.0
+    """Deviations of her level from its mean, as a multiple of the speaker's: 0 to 2."""
+    vibrato_semitones: float = 0.0
+    """How far her F0 swings, 5.5 times a second, in sounds that last: 0 to 1."""
+    jitter: float = 0.0
+    """Standard deviation of her F0 from hop to hop, as a share of it: 0 to 0.05."""
+    onset_db: float = 0.0
+    """More level where a sound begins: -6 to 6."""
+
+
+@dataclass(frozen=True)
 class Persona:
     """Who is spoken as, and where the voice came from."""
 
@@ -24,6 +38,8 @@ class Persona:
     """Where the voice came from and by whose leave."""
     consent: str
     """Of the person who is imitated, or why none is needed."""
+    delivery: Delivery = field(default_factory=Delivery)
+    """The table ``[delivery]`` of her file, which may be missing, and each value in it."""
     voice: Voice = field(default_factory=Voice)
     """As against that of the weights."""
 
@@ -57,7 +73,9 @@ def read_persona(file: Path) -> Persona:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         message = f"{file} must be a readable TOML file: {error}"
         raise PersonaFileError(message, code="bad_persona_file") from error
-    wanted = {each.name: each.type for each in fields(Persona) if each.name != "voice"}
+    delivery = values.pop("delivery", {})
+    optional = ("delivery", "voice")
+    wanted = {each.name: each.type for each in fields(Persona) if each.name not in optional}
     if set(values) != set(wanted):
         odd = sorted(set(values) ^ set(wanted))
         message = (
@@ -70,4 +88,16 @@ def read_persona(file: Path) -> Persona:
         if not isinstance(values[name], kind):  # type: ignore[arg-type]  # plain classes, see above
             message = f"{file}: {name} must be a {kind.__name__}, got {values[name]!r}"  # type: ignore[union-attr]
             raise PersonaFileError(message, code="bad_persona_file")
-    return Persona(**values)
+    return Persona(**values, delivery=_delivery(file, delivery))
+
+
+def _delivery(file: Path, values: object) -> Delivery:
+    known = [each.name for each in fields(Delivery)]
+    if isinstance(values, dict) and set(values) <= set(known):
+        numbers = {n: float(v) for n, v in values.items() if type(v) in (int, float)}
+        if len(numbers) == len(values):
+            return Delivery(**numbers)
+    message = (
+        f"{file}: delivery must be a table of numbers among {', '.join(known)}, got {values!r}"
+    )
+    raise PersonaFileError(message, code="bad_persona_file")

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::delivery::Delivery;
 use crate::error::{check_range, check_room, DspError};
 use crate::f0::{self, F0Tracker};
 use crate::features::LogMel;
@@ -242,6 +243,14 @@ impl Path {
     /// As of [`Prosody::express`]; the old mood stays.
     pub fn express(&mut self, mood: Manner, half_life_hops: f32) -> Result<(), DspError> {
         self.prosody.express(mood, half_life_hops)
+    }
+
+    /// Moves pitch and level otherwise than the speaker, over 200 ms from the next hop on.
+    ///
+    /// # Errors
+    /// As of [`Prosody::set_delivery`]; the old delivery stays.
+    pub fn set_delivery(&mut self, delivery: Delivery) -> Result<(), DspError> {
+        self.prosody.set_delivery(delivery)
     }
 
     /// Writes as many samples as come in, and returns their number.

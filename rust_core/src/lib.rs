@@ -6,6 +6,7 @@ pub mod math;
 pub mod stage;
 
 pub mod articulation;
+pub mod delivery;
 pub mod envelopes;
 pub mod f0;
 pub mod features;
@@ -28,6 +29,7 @@ mod suppress;
 pub use articulation::Articulation;
 pub use batch::Batch;
 pub use chain::{Chain, Path, PathStatus};
+pub use delivery::Delivery;
 pub use drift::{Drift, MAX_PPM};
 pub use ends::Ends;
 pub use envelopes::Envelopes;

@@ -1,5 +1,6 @@
 //! Contours towards the persona's targets.
 
+use crate::delivery::{Delivering, Delivery};
 use crate::error::{check_range, check_room, DspError};
 use crate::manner::{Manner, Manners, RAMP_HOPS};
 
@@ -60,6 +61,9 @@ pub struct Prosody {
     to: ProsodyTargets,
     ramp: u32,
     manners: Manners,
+    delivering: Delivering,
+    /// By which the newest frame's level differs for its delivery.
+    delivered_db: f32,
     /// Effective number of frames heard, and the sum of their log2 F0.
     weight: f64,
     sum: f64,
@@ -84,6 +88,8 @@ impl Prosody {
             to: targets,
             ramp: RAMP_HOPS,
             manners: Manners::default(),
+            delivering: Delivering::new(),
+            delivered_db: 0.0,
             weight: 0.0,
             sum: 0.0,
             loudest_db: QUIET_DB,
@@ -122,9 +128,20 @@ impl Prosody {
         self.manners.pass(mood, half_life_hops)
     }
 
-    /// The manner of the newest frame, mood included.
+    /// Moves pitch and level otherwise than the speaker, over 200 ms from the next frame on.
+    ///
+    /// # Errors
+    /// `out_of_range`: dynamics 0 to 2, vibrato 0 to 1 semitone, jitter 0 to 0.05, onset -6 to 6 dB; the
+    /// old delivery stays.
+    pub fn set_delivery(&mut self, delivery: Delivery) -> Result<(), DspError> {
+        self.delivering.set(delivery)
+    }
+
+    /// The manner of the newest frame, mood and delivery included.
     pub fn manner(&self) -> Manner {
-        self.manners.now()
+        let mut manner = self.manners.now();
+        manner.level_db += self.delivered_db;
+        manner
     }
 
     /// Frames `[n, 4]` of F0 in Hz, voicing, voiced and level in dBFS; writes `n` values of F0 in Hz.
@@ -144,17 +161,15 @@ impl Prosody {
         for (frame, out) in frames.chunks_exact(Self::WIDTH).zip(output.iter_mut()) {
             self.ramp = (self.ramp + 1).min(RAMP_HOPS);
             let manner = self.manners.step();
-            *out = if frame[2] > 0.5 && SPEAKERS_HZ.contains(&frame[0]) {
-                let level_db = f64::from(frame[3].max(QUIET_DB as f32).min(0.0));
-                self.voiced(
-                    f64::from(frame[0]).log2(),
-                    frame[1] >= SURE,
-                    level_db,
-                    manner,
-                )
-            } else {
-                self.last_hz
-            };
+            let voiced = frame[2] > 0.5 && SPEAKERS_HZ.contains(&frame[0]);
+            let level_db = frame[3].max(QUIET_DB as f32).min(0.0);
+            if voiced {
+                let octaves = f64::from(frame[0]).log2();
+                self.voiced(octaves, frame[1] >= SURE, f64::from(level_db), manner);
+            }
+            let (factor, more_db) = self.delivering.step(voiced, level_db);
+            self.delivered_db = more_db;
+            *out = self.last_hz * factor;
         }
         Ok(count)
     }
@@ -164,6 +179,8 @@ impl Prosody {
         self.from = self.to;
         self.ramp = RAMP_HOPS;
         self.manners.reset();
+        self.delivering.reset();
+        self.delivered_db = 0.0;
         self.forget();
         self.last_hz = self.to.register_hz;
     }
@@ -184,7 +201,8 @@ impl Prosody {
         }
     }
 
-    fn voiced(&mut self, octaves: f64, sure: bool, level_db: f64, manner: Manner) -> f32 {
+    /// Moves `last_hz` to what a voiced frame is shaped to.
+    fn voiced(&mut self, octaves: f64, sure: bool, level_db: f64, manner: Manner) {
         if sure && level_db > self.loudest_db {
             // What was quieter than this is worth less in proportion.
             let share = 10f64.powf((self.loudest_db - level_db) / 20.0);
@@ -193,7 +211,7 @@ impl Prosody {
             self.loudest_db = level_db;
         }
         if self.is_odd(octaves) {
-            return self.last_hz;
+            return;
         }
         if sure {
             let below_db = self.loudest_db - level_db;
@@ -203,7 +221,7 @@ impl Prosody {
             self.sum = self.sum * keep + FRAME_WEIGHT * near * octaves;
         }
         if self.weight == 0.0 {
-            return self.last_hz;
+            return;
         }
         let targets = self.now();
         let range = f64::from(targets.range) * f64::from(manner.range_octaves).exp2();
@@ -211,7 +229,6 @@ impl Prosody {
         let moved = f64::from(manner.register_semitones) / 12.0;
         let wanted = f64::from(targets.register_hz) * (deviation + moved).exp2();
         self.last_hz = wanted.clamp(MIN_OUT_HZ, MAX_OUT_HZ) as f32;
-        self.last_hz
     }
 
     /// Whether this is an octave from what is known of the speaker, and not for long yet.

@@ -380,7 +380,7 @@ const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 /// Uniform noise of unit power: a counter, mixed (splitmix64; Steele, Lea & Flood 2014). Each number
 /// follows from the seed and its place alone, so that many can be made at once.
 #[inline(always)]
-fn uniform(counter: &mut u64) -> f32 {
+pub(crate) fn uniform(counter: &mut u64) -> f32 {
     *counter = counter.wrapping_add(GOLDEN);
     let mut z = *counter;
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

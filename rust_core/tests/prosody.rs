@@ -1,6 +1,6 @@
 //! Prosody: any speaker lands in the register, at once, and keeps their melody.
 #![allow(clippy::expect_used)] // a test fails by panicking
-use persona_dsp::{Prosody, ProsodyTargets};
+use persona_dsp::{Delivery, Prosody, ProsodyTargets};
 
 const REGISTER: f32 = 195.0;
 
@@ -185,4 +185,112 @@ fn a_mistake_of_an_octave_is_held_over_and_another_speaker_is_believed() {
     run(&mut stage, &steady(215.0, -25.0, 60));
     let out = run(&mut stage, &melody(215.0, 140));
     assert!(semitones_off(&out).abs() < 2.0, "{}", semitones_off(&out));
+}
+
+/// A stage that has heard a steady voice for 4 s, and delivers so since 1 s.
+fn delivering(delivery: Delivery) -> Prosody {
+    let mut stage = prosody(1.0);
+    run(&mut stage, &steady(200.0, -25.0, 300));
+    assert_eq!(stage.set_delivery(delivery), Ok(()));
+    run(&mut stage, &steady(200.0, -25.0, 100));
+    stage
+}
+
+#[test]
+fn vibrato_swings_five_and_a_half_times_a_second_as_far_as_asked() {
+    let mut stage = delivering(Delivery {
+        vibrato_semitones: 0.5,
+        ..Delivery::default()
+    });
+    let f0 = run(&mut stage, &steady(200.0, -25.0, 400));
+    let middle = mean_octaves(&f0);
+    let off: Vec<f64> = f0
+        .iter()
+        .map(|&hz| 12.0 * (f64::from(hz).log2() - middle))
+        .collect();
+    let furthest = off.iter().fold(0.0f64, |a, b| a.max(b.abs()));
+    assert!((furthest - 0.5).abs() < 0.02, "{furthest} semitones");
+    let rises = off.windows(2).filter(|w| w[0] < 0.0 && w[1] >= 0.0).count();
+    assert_eq!(rises, 22, "in 4 s");
+    // Nothing swings at the beginning of a sound.
+    run(&mut stage, &[0.0, 0.0, 0.0, -70.0]);
+    let begins = run(&mut stage, &steady(200.0, -25.0, 20));
+    assert!(begins.iter().all(|hz| (hz / begins[0] - 1.0).abs() < 1e-4));
+}
+
+#[test]
+fn jitter_is_as_large_as_asked_and_the_same_each_time() {
+    let delivery = Delivery {
+        jitter: 0.02,
+        ..Delivery::default()
+    };
+    let mut stage = delivering(delivery);
+    let f0 = run(&mut stage, &steady(200.0, -25.0, 1000));
+    let middle = mean_octaves(&f0);
+    let square: f64 = f0
+        .iter()
+        .map(|&hz| (f64::from(hz).log2() - middle).powi(2))
+        .sum();
+    let share = (square / 1000.0).sqrt() * std::f64::consts::LN_2;
+    assert!((share - 0.02).abs() < 0.002, "{share}");
+    let again = run(&mut delivering(delivery), &steady(200.0, -25.0, 1000));
+    assert_eq!(f0, again);
+}
+
+#[test]
+fn dynamics_widen_and_flatten_the_level_about_its_mean() {
+    for (dynamics, wanted_db) in [(1.5, -5.0), (1.0, 0.0), (0.5, 5.0), (0.0, 10.0)] {
+        let mut stage = delivering(Delivery {
+            dynamics,
+            ..Delivery::default()
+        });
+        run(&mut stage, &steady(200.0, -35.0, 5));
+        let moved = stage.manner().level_db;
+        assert!((moved - wanted_db).abs() < 0.2, "{dynamics}: {moved} dB");
+        run(&mut stage, &[0.0, 0.0, 0.0, -90.0]);
+        let pause = stage.manner().level_db;
+        assert!(
+            (pause - 2.0 * wanted_db).abs() < 0.4,
+            "{dynamics}: {pause} dB"
+        );
+    }
+}
+
+#[test]
+fn an_onset_is_louder_and_what_follows_is_not() {
+    let mut stage = delivering(Delivery {
+        onset_db: 4.0,
+        ..Delivery::default()
+    });
+    assert!(stage.manner().level_db.abs() < 1e-3);
+    run(&mut stage, &[0.0, 0.0, 0.0, -60.0].repeat(30));
+    run(&mut stage, &steady(200.0, -25.0, 1));
+    assert!((stage.manner().level_db - 4.0).abs() < 0.1);
+    run(&mut stage, &steady(200.0, -25.0, 15));
+    assert!(stage.manner().level_db.abs() < 0.1);
+}
+
+#[test]
+fn a_delivery_that_is_absurd_is_refused_and_that_of_the_speaker_changes_nothing() {
+    let input = melody(120.0, 500);
+    let plain = run(&mut prosody(1.0), &input);
+    let mut stage = prosody(1.0);
+    assert_eq!(stage.set_delivery(Delivery::default()), Ok(()));
+    for (dynamics, vibrato_semitones, jitter, onset_db) in [
+        (f32::NAN, 0.0, 0.0, 0.0),
+        (2.1, 0.0, 0.0, 0.0),
+        (1.0, -0.1, 0.0, 0.0),
+        (1.0, 0.0, 0.06, 0.0),
+        (1.0, 0.0, 0.0, f32::INFINITY),
+    ] {
+        let refused = stage.set_delivery(Delivery {
+            dynamics,
+            vibrato_semitones,
+            jitter,
+            onset_db,
+        });
+        assert!(refused.is_err());
+    }
+    assert_eq!(run(&mut stage, &input), plain);
+    assert_eq!(stage.manner().level_db, 0.0);
 }

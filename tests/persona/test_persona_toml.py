@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from persona_voice.errors import PersonaFileError
-from persona_voice.persona.persona import load_persona, personas_folder, read_persona
+from persona_voice.persona.persona import Delivery, load_persona, personas_folder, read_persona
 
 TEXT = (personas_folder() / "samantha" / "persona.toml").read_text()
 
@@ -34,3 +34,14 @@ def test_what_is_no_persona_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(PersonaFileError) as caught:
         read_persona(file)
     assert caught.value.code == "bad_persona_file"
+
+
+def test_a_delivery_is_read_and_one_that_is_none_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "persona.toml"
+    file.write_text(TEXT + "\n[delivery]\ndynamics = 1.2\nonset_db = 2\n")
+    assert read_persona(file).delivery == Delivery(dynamics=1.2, onset_db=2.0)
+    for wrong in ('dynamics = "wide"', "tremble = 1.0", "jitter = true"):
+        file.write_text(f"{TEXT}\n[delivery]\n{wrong}\n")
+        with pytest.raises(PersonaFileError, match="delivery must be") as caught:
+            read_persona(file)
+        assert caught.value.code == "bad_persona_file"

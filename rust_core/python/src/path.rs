@@ -1,6 +1,8 @@
 use numpy::{PyArray1, PyArray2};
 use persona_dsp::math::mel::SILENT;
-use persona_dsp::{Manner, Network as CoreNetwork, Path as Core, PathStatus, ProsodyTargets};
+use persona_dsp::{
+    Delivery, Manner, Network as CoreNetwork, Path as Core, PathStatus, ProsodyTargets,
+};
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 
@@ -82,6 +84,12 @@ impl Path {
             .map_err(|error| setting_error(py, error))
     }
 
+    fn set_delivery(&mut self, py: Python<'_>, delivery: [f32; 4]) -> PyResult<()> {
+        self.0
+            .set_delivery(delivery_of(delivery))
+            .map_err(|error| setting_error(py, error))
+    }
+
     fn set_manner(&mut self, py: Python<'_>, manner: [f32; 6]) -> PyResult<()> {
         self.0
             .set_manner(manner_of(manner))
@@ -123,6 +131,16 @@ pub fn manner_of(numbers: [f32; 6]) -> Manner {
         breath_db,
         tilt_db,
         tract_octaves,
+    }
+}
+
+/// In the order of the fields of `persona_dsp::Delivery`.
+pub fn delivery_of([dynamics, vibrato_semitones, jitter, onset_db]: [f32; 4]) -> Delivery {
+    Delivery {
+        dynamics,
+        vibrato_semitones,
+        jitter,
+        onset_db,
     }
 }
 

@@ -3,6 +3,7 @@ use persona_dsp::{Prosody as Core, ProsodyTargets};
 use pyo3::prelude::*;
 
 use crate::convert::{frames, setting_error};
+use crate::path::delivery_of;
 
 #[pyclass(module = "persona_voice._core")]
 pub struct Prosody(Core);
@@ -24,6 +25,12 @@ impl Prosody {
             .map_err(|error| setting_error(py, error))
     }
 
+    fn set_delivery(&mut self, py: Python<'_>, delivery: [f32; 4]) -> PyResult<()> {
+        self.0
+            .set_delivery(delivery_of(delivery))
+            .map_err(|error| setting_error(py, error))
+    }
+
     fn process<'py>(
         &mut self,
         py: Python<'py>,
@@ -35,6 +42,11 @@ impl Prosody {
             .process(&input, &mut output)
             .map_err(|error| setting_error(py, error))?;
         Ok(PyArray1::from_vec(py, output))
+    }
+
+    #[getter]
+    fn level_db(&self) -> f32 {
+        self.0.manner().level_db
     }
 
     fn reset(&mut self) {
