@@ -136,7 +136,12 @@ def test_the_tree_in_the_document_is_the_tree() -> None:
     assert modules <= drawn, f"ARCHITECTURE.md lacks {sorted(modules - drawn)}"
 
 
-def test_the_core_does_not_know_python_and_forbids_unsafe() -> None:
+def test_the_core_does_not_know_python_and_denies_unsafe_to_all_but_one_file() -> None:
     manifest = (ROOT / "rust_core" / "Cargo.toml").read_text()
     assert "pyo3" not in manifest
-    assert "#![forbid(unsafe_code)]" in (ROOT / "rust_core" / "src" / "lib.rs").read_text()
+    source = ROOT / "rust_core" / "src"
+    assert "#![deny(unsafe_code)]" in (source / "lib.rs").read_text()
+    allowed = {f.name for f in source.rglob("*.rs") if "allow(unsafe_code)" in f.read_text()}
+    assert allowed == {"half.rs"}
+    half = (source / "math" / "half.rs").read_text()
+    assert half.count("unsafe {") == half.count("// SAFETY: ") == 3

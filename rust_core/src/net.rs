@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use pulp::{Arch, Simd, WithSimd};
+
 use crate::articulation::Articulation;
 use crate::error::{check_room, DspError, TensorName};
-use crate::math::curve::gelu;
+use crate::math::dot::dot;
 use crate::math::matrix::Linear;
 use crate::math::mel::{BANDS, LOUDEST, SILENT};
 
@@ -326,8 +328,7 @@ impl Weights {
                 memory.both(index, &layer.gain, &x[of], of_both);
             }
             let hidden = &mut room.leaving[..rows * self.shape.hidden];
-            layer.up.apply(both, hidden);
-            gelu(hidden);
+            layer.up.apply_gelu(both, hidden);
             layer.down.add(hidden, x);
         }
         let normed = &mut room.entering[..rows * channels];
@@ -463,18 +464,21 @@ fn believed(mel: f32) -> f32 {
 
 /// Root mean square to 1, then a gain for each channel (Zhang & Sennrich 2019).
 fn norm(x: &[f32], gain: &[f32], out: &mut [f32]) {
-    const LANES: usize = 8;
-    let mut lanes = [0.0f32; LANES];
-    for eight in x.chunks(LANES) {
-        for (lane, x) in lanes.iter_mut().zip(eight) {
-            *lane += x * x;
+    struct Norm<'a>(&'a [f32], &'a [f32], &'a mut [f32]);
+    impl WithSimd for Norm<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) {
+            let Self(x, gain, out) = self;
+            let power = dot(simd, x, x) / x.len() as f32;
+            let scale = 1.0 / (power + NORM_FLOOR).sqrt();
+            for ((y, x), gain) in out.iter_mut().zip(x).zip(gain) {
+                *y = x * scale * gain;
+            }
         }
     }
-    let power = lanes.iter().sum::<f32>() / x.len() as f32;
-    let scale = 1.0 / (power + NORM_FLOOR).sqrt();
-    for ((y, x), gain) in out.iter_mut().zip(x).zip(gain) {
-        *y = x * scale * gain;
-    }
+    Arch::new().dispatch(Norm(x, gain, out));
 }
 
 #[cfg(test)]

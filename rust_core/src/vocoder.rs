@@ -4,7 +4,8 @@ use std::sync::{Arc, LazyLock};
 
 use pulp::{Arch, Simd, WithSimd};
 use realfft::num_complex::Complex;
-use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
+use realfft::{ComplexToReal, RealFftPlanner};
+use rustfft::{Fft, FftPlanner};
 
 use crate::error::{check_room, DspError};
 use crate::math::curve::{exp, sin_cos};
@@ -93,21 +94,19 @@ impl Filter {
 }
 
 struct Tables {
-    forward: Arc<dyn RealToComplex<f32>>,
+    /// Two real transforms at a time: one in the real parts, one in the imaginary ones.
+    forward: Arc<dyn Fft<f32>>,
     inverse: Arc<dyn ComplexToReal<f32>>,
     between: Vec<Between>,
     /// Gain of the harmonics at each bin.
     fade: Vec<f32>,
 }
 
-static TABLES: LazyLock<Tables> = LazyLock::new(|| {
-    let mut planner = RealFftPlanner::<f32>::new();
-    Tables {
-        forward: planner.plan_fft_forward(FFT),
-        inverse: planner.plan_fft_inverse(FFT),
-        between: between_bands(),
-        fade: (0..BINS).map(fade_at).collect(),
-    }
+static TABLES: LazyLock<Tables> = LazyLock::new(|| Tables {
+    forward: FftPlanner::new().plan_fft_forward(FFT),
+    inverse: RealFftPlanner::new().plan_fft_inverse(FFT),
+    between: between_bands(),
+    fade: (0..BINS).map(fade_at).collect(),
 });
 
 impl Vocoder {
@@ -120,7 +119,8 @@ impl Vocoder {
     /// The same seed gives the same noise.
     pub fn new(seed: u64) -> Self {
         let (forward, inverse) = (&TABLES.forward, &TABLES.inverse);
-        let scratch = forward.get_scratch_len().max(inverse.get_scratch_len());
+        let scratch = forward.get_inplace_scratch_len();
+        let scratch = scratch.max(inverse.get_scratch_len());
         Self {
             seed,
             random: seed,
@@ -179,55 +179,70 @@ impl Vocoder {
         } else {
             0.0
         };
-        let mut filter = self.minimum_phase(&frame[1..=BANDS]);
+        let (harmonics, noise) = frame[1..].split_at(BANDS);
+        let [mut filter, breath] = self.minimum_phases([harmonics, noise]);
         for (k, fade) in TABLES.fade.iter().enumerate() {
             filter.re[k] *= fade;
             filter.im[k] *= fade;
         }
         self.pulses(f0, &filter, &mut sum);
         *self.harmonics = filter;
-        let filter = self.minimum_phase(&frame[1 + BANDS..]);
-        self.breath(&filter, &mut sum);
-        *self.noise = filter;
+        self.breath(&breath, &mut sum);
+        *self.noise = breath;
         self.f0_hz = f0;
         self.overlap(&mut sum, out);
     }
 
-    /// The filter of an envelope.
+    /// The filters of two envelopes. Cepstra of real and even logarithms are real and even; with the sign
+    /// turned for the second half of time, their transform is the phase.
     #[inline(always)]
-    fn minimum_phase(&mut self, bands: &[f32]) -> Filter {
-        let mut values = [0.0; BANDS];
-        for (value, v) in values.iter_mut().zip(bands) {
-            *value = if v.is_finite() {
-                v.clamp(LOG_FLOOR, LOG_CEILING)
-            } else {
-                LOG_FLOOR
-            };
+    fn minimum_phases(&mut self, envelopes: [&[f32]; 2]) -> [Filter; 2] {
+        let mut values = [[0.0; 2]; BANDS];
+        for (value, (a, b)) in values.iter_mut().zip(envelopes[0].iter().zip(envelopes[1])) {
+            *value = [a, b].map(|v| {
+                if v.is_finite() {
+                    v.clamp(LOG_FLOOR, LOG_CEILING)
+                } else {
+                    LOG_FLOOR
+                }
+            });
         }
-        let mut spectrum = [Complex::default(); BINS];
-        for (bin, at) in spectrum.iter_mut().zip(&TABLES.between) {
+        let mut filters = [Filter::NOTHING; 2];
+        let [a, b] = &mut filters;
+        let mut both = [Complex::default(); FFT];
+        for (k, at) in TABLES.between.iter().enumerate() {
             let (low, high) = (values[at.low], values[at.low + 1]);
-            bin.re = low + (high - low) * at.part;
+            a.re[k] = low[0] + (high[0] - low[0]) * at.part;
+            b.re[k] = low[1] + (high[1] - low[1]) * at.part;
+            both[k] = Complex::new(a.re[k], b.re[k]);
         }
-        let mut time = [0.0; FFT];
-        // Lengths are those that were planned for and end bins are real: the transforms cannot refuse.
-        let (inverse, forward) = (&TABLES.inverse, &TABLES.forward);
-        let _ = inverse.process_with_scratch(&mut spectrum, &mut time, &mut self.scratch);
-        let scale = 1.0 / FFT as f32;
-        time[0] *= scale;
-        time[FFT / 2] *= scale;
-        for x in &mut time[1..FFT / 2] {
-            *x *= 2.0 * scale;
+        let (first, second) = both.split_at_mut(FFT / 2);
+        for (mirrored, bin) in second[1..].iter_mut().zip(first[1..].iter().rev()) {
+            *mirrored = *bin;
         }
-        time[FFT / 2 + 1..].fill(0.0);
-        let _ = forward.process_with_scratch(&mut time, &mut spectrum, &mut self.scratch);
-        let mut filter = Filter::NOTHING;
-        for (k, bin) in spectrum.iter().enumerate() {
-            let size = exp(bin.re);
-            let (sin, cos) = sin_cos(bin.im);
-            (filter.re[k], filter.im[k]) = (size * cos, size * sin);
+        // Lengths are those that were planned for: the transforms cannot refuse.
+        TABLES
+            .forward
+            .process_with_scratch(&mut both, &mut self.scratch);
+        const SCALE: f32 = 1.0 / FFT as f32;
+        let (first, second) = both.split_at_mut(FFT / 2);
+        first.iter_mut().for_each(|x| *x *= SCALE);
+        second.iter_mut().for_each(|x| *x *= -SCALE);
+        (first[0], second[0]) = (Complex::default(), Complex::default());
+        TABLES
+            .forward
+            .process_with_scratch(&mut both, &mut self.scratch);
+        for (k, bin) in both[..BINS].iter().enumerate() {
+            (a.im[k], b.im[k]) = (bin.im, -bin.re);
         }
-        filter
+        for filter in &mut filters {
+            for (re, im) in filter.re.iter_mut().zip(&mut filter.im) {
+                let size = exp(*re);
+                let (sin, cos) = sin_cos(*im);
+                (*re, *im) = (size * cos, size * sin);
+            }
+        }
+        filters
     }
 
     /// Adds the pulses of this hop, which ends at `f0` and in `new`.
@@ -270,18 +285,22 @@ impl Vocoder {
     #[inline(always)]
     fn breath(&mut self, new: &Filter, sum: &mut [Complex<f32>; BINS]) {
         let noise: [f32; HOP] = core::array::from_fn(|_| uniform(&mut self.random));
-        for (rising, filter) in [(false, &*self.noise), (true, new)] {
-            let mut time = [0.0; FFT];
-            for (n, (y, x)) in time[DELAY..].iter_mut().zip(&noise).enumerate() {
-                let rise = n as f32 / HOP as f32;
-                *y = x * if rising { rise } else { 1.0 - rise };
-            }
-            let mut spectrum = [Complex::default(); BINS];
-            let forward = &TABLES.forward;
-            let _ = forward.process_with_scratch(&mut time, &mut spectrum, &mut self.scratch);
-            for (k, (sum, x)) in sum.iter_mut().zip(&spectrum).enumerate() {
-                *sum += x * Complex::new(filter.re[k], filter.im[k]);
-            }
+        // Falling in the real parts, rising in the imaginary ones.
+        let mut both = [Complex::default(); FFT];
+        for (n, (y, x)) in both[DELAY..].iter_mut().zip(&noise).enumerate() {
+            let rise = n as f32 / HOP as f32;
+            *y = Complex::new(x * (1.0 - rise), x * rise);
+        }
+        TABLES
+            .forward
+            .process_with_scratch(&mut both, &mut self.scratch);
+        let old = &*self.noise;
+        for (k, sum) in sum.iter_mut().enumerate() {
+            let (here, mirrored) = (both[k], both[(FFT - k) % FFT]);
+            let falling = 0.5 * Complex::new(here.re + mirrored.re, here.im - mirrored.im);
+            let rising = 0.5 * Complex::new(here.im + mirrored.im, mirrored.re - here.re);
+            *sum += falling * Complex::new(old.re[k], old.im[k]);
+            *sum += rising * Complex::new(new.re[k], new.im[k]);
         }
     }
 
@@ -300,8 +319,11 @@ impl Vocoder {
         for (y, &x) in out.iter_mut().zip(&self.tail[..HOP]) {
             let flat = x - self.mean_in + MEAN_POLE * self.mean_out;
             self.mean_in = x;
-            self.mean_out = if flat.abs() < FORGOTTEN { 0.0 } else { flat };
-            *y = self.mean_out;
+            self.mean_out = flat;
+            *y = flat;
+        }
+        if self.mean_out.abs() < FORGOTTEN {
+            self.mean_out = 0.0;
         }
         self.tail.copy_within(HOP.., 0);
         self.tail[FFT - HOP..].fill(0.0);

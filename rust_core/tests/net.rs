@@ -69,7 +69,7 @@ fn several_vectors_at_once_give_the_numbers_that_each_gives_alone() {
             }
         }
         let linear = Linear::new(&weight, &numbers(rows, 6));
-        for count in 0..=9 {
+        for count in 0..=12 {
             let x = numbers(count * columns, 7);
             let mut together = vec![f32::NAN; count * rows];
             linear.apply(&x, &mut together);

@@ -2,22 +2,23 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
+use crate::math::curve::gelu;
+use crate::math::half::{Moved, Own, Reader, Singles};
+
 /// Rows that lie side by side, and are summed so.
 const TILE: usize = 32;
 /// From so many vectors on it pays to unpack weights first.
-const MANY: usize = 3;
+const MANY: usize = 6;
 /// Tiles that one vector is multiplied by at a time.
 const ABREAST: usize = 3;
 /// Vectors that unpacked weights are held for.
-const CROWD: usize = 64;
+const CROWD: usize = 128;
 /// Columns that are unpacked at once: they stay in the nearest cache.
 const UNPACKED: usize = 64;
-/// Of a half float moved to a place in a single one: the bits of sign, exponent and fraction.
-const HALF_BITS: u32 = 0x8fff_e000;
-/// Its exponent then counts from another zero: the value is too small by this power of two.
-const HALF_SHORT: i32 = 112;
 /// Exponent of the largest weight of a matrix in half floats: the small ones stay normal so.
 const LARGEST_EXPONENT: i32 = 15;
+/// Exponents that they may be moved down by.
+const MOST_DOWN: i32 = 15;
 
 /// `weight * x + bias`.
 ///
@@ -31,13 +32,16 @@ const LARGEST_EXPONENT: i32 = 15;
 /// are read, the faster.
 pub struct Linear {
     tiles: Tiles,
+    /// Of whole tiles: zeros after the last row.
     bias: Vec<f32>,
+    rows: usize,
     columns: usize,
     arch: Arch,
+    own: Option<Own>,
 }
 
 enum Tiles {
-    /// Bits of half floats, and what a product of theirs is too small by.
+    /// Bits of half floats, and what their values are too small by.
     Half(Vec<i16>, f32),
     Single(Vec<f32>),
 }
@@ -45,61 +49,96 @@ enum Tiles {
 impl Linear {
     /// `weight` holds as many whole rows as `bias` holds numbers, `[rows, columns]`.
     pub fn new(weight: &[f32], bias: &[f32]) -> Self {
-        let columns = weight.len() / bias.len().max(1);
-        let single = tiled(weight, bias.len(), columns);
+        let rows = bias.len();
+        let columns = weight.len() / rows.max(1);
+        let single = tiled(weight, rows, columns);
+        let mut bias = bias.to_vec();
+        bias.resize(rows.next_multiple_of(TILE), 0.0);
+        let arch = Arch::new();
         Self {
             tiles: halves(&single).unwrap_or(Tiles::Single(single)),
-            bias: bias.to_vec(),
+            bias,
+            rows,
             columns,
-            arch: Arch::new(),
+            arch,
+            own: Own::new(arch),
         }
     }
 
     /// Writes the product of each vector of `x` `[n, columns]` to `y` `[n, rows]`.
     pub fn apply(&self, x: &[f32], y: &mut [f32]) {
-        for y in y.chunks_exact_mut(self.bias.len()) {
-            y.copy_from_slice(&self.bias);
-        }
-        self.multiply(x, y);
+        self.multiply(x, y, Ending::Replace);
+    }
+
+    /// The same, and then [`gelu`] of it.
+    pub fn apply_gelu(&self, x: &[f32], y: &mut [f32]) {
+        self.multiply(x, y, Ending::Gelu);
     }
 
     /// Adds the product of each vector of `x` `[n, columns]` to `y` `[n, rows]`.
     pub fn add(&self, x: &[f32], y: &mut [f32]) {
-        for y in y.chunks_exact_mut(self.bias.len()) {
-            for (y, bias) in y.iter_mut().zip(&self.bias) {
-                *y += bias;
+        self.multiply(x, y, Ending::Add);
+    }
+
+    fn multiply(&self, x: &[f32], y: &mut [f32], ending: Ending) {
+        match (&self.tiles, self.own) {
+            (Tiles::Half(tiles, scale), Some(own)) => {
+                self.product(self.weights(own, tiles, *scale, ending), x, y);
+            }
+            (Tiles::Half(tiles, scale), None) => {
+                self.product(self.weights(Moved, tiles, *scale, ending), x, y);
+            }
+            (Tiles::Single(tiles), _) => {
+                self.product(self.weights(Singles, tiles, 1.0, ending), x, y);
             }
         }
-        self.multiply(x, y);
     }
 
-    fn multiply(&self, x: &[f32], y: &mut [f32]) {
-        match &self.tiles {
-            Tiles::Half(tiles, scale) => self.product(tiles, *scale, x, y),
-            Tiles::Single(tiles) => self.product(tiles, 1.0, x, y),
+    fn weights<'a, R: Reader>(
+        &'a self,
+        reader: R,
+        tiles: &'a [R::Weight],
+        scale: f32,
+        ending: Ending,
+    ) -> Weights<'a, R> {
+        Weights {
+            reader,
+            tiles,
+            scale: scale * reader.too_small(),
+            bias: &self.bias,
+            columns: self.columns,
+            rows: self.rows,
+            ending,
         }
     }
 
-    fn product<W: Weight>(&self, tiles: &[W], scale: f32, x: &[f32], y: &mut [f32]) {
-        let (columns, rows) = (self.columns, self.bias.len());
-        let weights = Weights {
-            tiles,
-            scale,
+    fn product<R: Reader>(&self, weights: Weights<R>, x: &[f32], y: &mut [f32]) {
+        let Weights {
             columns,
             rows,
-        };
+            reader,
+            ..
+        } = weights;
         let crowds = x.chunks(CROWD * columns.max(1));
         for (x, y) in crowds.zip(y.chunks_mut(CROWD * rows)) {
             if x.len() >= MANY * columns {
-                self.arch.dispatch(ProductOfMany { weights, x, y });
+                reader.dispatch(self.arch, ProductOfMany { weights, x, y });
             } else {
                 let each = x.chunks_exact(columns.max(1));
                 for (x, y) in each.zip(y.chunks_exact_mut(rows)) {
-                    self.arch.dispatch(Product { weights, x, y });
+                    reader.dispatch(self.arch, Product { weights, x, y });
                 }
             }
         }
     }
+}
+
+/// What becomes of a product.
+#[derive(Clone, Copy)]
+enum Ending {
+    Replace,
+    Add,
+    Gelu,
 }
 
 fn tiled(weight: &[f32], rows: usize, columns: usize) -> Vec<f32> {
@@ -122,11 +161,10 @@ fn halves(numbers: &[f32]) -> Option<Tiles> {
     let up = LARGEST_EXPONENT - exponent(largest);
     let bits = |x: &f32| half_bits(*x, up);
     let bits = numbers.iter().map(bits).collect::<Option<_>>()?;
-    // The scale of what is multiplied by them must be a number.
-    let scale = HALF_SHORT - up;
-    (-126..=127)
-        .contains(&scale)
-        .then(|| Tiles::Half(bits, 2f32.powi(scale)))
+    // The scale of what is multiplied by them must be a number, however they are read.
+    (-MOST_DOWN..=126)
+        .contains(&up)
+        .then(|| Tiles::Half(bits, 2f32.powi(-up)))
 }
 
 fn exponent(x: f32) -> i32 {
@@ -144,62 +182,73 @@ fn half_bits(x: f32, up: i32) -> Option<i16> {
     exact.then_some((sign | (exponent as u16) << 10 | (fraction >> 13) as u16) as i16)
 }
 
-/// A weight as it lies in memory.
-trait Weight: Copy {
-    fn value(self) -> f32;
+/// Numbers that registers are filled with, without crossing into another cache line.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Aligned<const N: usize>([f32; N]);
+
+impl<const N: usize> Aligned<N> {
+    const ZEROS: Self = Self([0.0; N]);
 }
 
-impl Weight for f32 {
-    #[inline(always)]
-    fn value(self) -> f32 {
-        self
-    }
-}
-
-impl Weight for i16 {
-    #[inline(always)]
-    fn value(self) -> f32 {
-        f32::from_bits((i32::from(self) << 13) as u32 & HALF_BITS)
-    }
-}
+/// A number for each row of a tile.
+type Row = Aligned<TILE>;
 
 /// A matrix as products see it.
-struct Weights<'a, W> {
-    tiles: &'a [W],
-    /// Of each weight.
+#[derive(Clone, Copy)]
+struct Weights<'a, R: Reader> {
+    reader: R,
+    tiles: &'a [R::Weight],
+    /// Of what is read.
     scale: f32,
+    bias: &'a [f32],
     columns: usize,
     rows: usize,
+    ending: Ending,
 }
 
-impl<W> Clone for Weights<'_, W> {
-    fn clone(&self) -> Self {
-        *self
+impl<R: Reader> Weights<'_, R> {
+    /// Ends the products of a vector with tiles from number `first` on: `y` are their rows.
+    #[inline(always)]
+    fn end<S: Simd>(&self, simd: S, first: usize, sums: &[Row], y: &mut [f32]) {
+        let bias = self.bias[first * TILE..].chunks_exact(TILE);
+        for ((sums, bias), y) in sums.iter().zip(bias).zip(y.chunks_mut(TILE)) {
+            if y.len() == TILE {
+                self.ending.end(simd, bias, sums, y);
+                continue;
+            }
+            let mut whole = [0.0; TILE];
+            whole[..y.len()].copy_from_slice(y);
+            self.ending.end(simd, bias, sums, &mut whole);
+            y.copy_from_slice(&whole[..y.len()]);
+        }
     }
 }
 
-impl<W> Copy for Weights<'_, W> {}
-
-impl<'a, W> Weights<'a, W> {
-    /// Each tile, and the rows that it holds.
-    fn tiles(self) -> impl Iterator<Item = (&'a [W], core::ops::Range<usize>)> {
-        let starts = (0..self.rows).step_by(TILE);
-        let tiles = self.tiles.chunks_exact((TILE * self.columns).max(1));
-        tiles
-            .zip(starts)
-            .map(move |(tile, start)| (tile, start..(start + TILE).min(self.rows)))
+impl Ending {
+    #[inline(always)]
+    fn end<S: Simd>(self, simd: S, bias: &[f32], sums: &Row, y: &mut [f32]) {
+        let (bias, sums) = (S::as_simd_f32s(bias).0, S::as_simd_f32s(&sums.0).0);
+        for ((y, bias), sum) in S::as_mut_simd_f32s(y).0.iter_mut().zip(bias).zip(sums) {
+            let sum = simd.add_f32s(*sum, *bias);
+            *y = match self {
+                Self::Replace => sum,
+                Self::Add => simd.add_f32s(*y, sum),
+                Self::Gelu => gelu(simd, sum),
+            };
+        }
     }
 }
 
-/// Adds the product of one vector, for the processor at hand. A closure would not do: it is called,
+/// The product of one vector, for the processor at hand. A closure would not do: it is called,
 /// not inlined, and so compiled for the plainest processor.
-struct Product<'a, W> {
-    weights: Weights<'a, W>,
+struct Product<'a, R: Reader> {
+    weights: Weights<'a, R>,
     x: &'a [f32],
     y: &'a mut [f32],
 }
 
-impl<W: Weight> WithSimd for Product<'_, W> {
+impl<R: Reader> WithSimd for Product<'_, R> {
     type Output = ();
 
     #[inline(always)]
@@ -214,69 +263,68 @@ impl<W: Weight> WithSimd for Product<'_, W> {
     }
 }
 
-impl<W: Weight> Product<'_, W> {
+impl<R: Reader> Product<'_, R> {
     #[inline(always)]
     fn run<S: Simd, const WIDE: usize>(self, simd: S) {
-        let Weights { columns, scale, .. } = self.weights;
-        let tile = (TILE * columns).max(1);
-        let tiles = self.weights.tiles.chunks(ABREAST * tile);
-        for (tiles, y) in tiles.zip(self.y.chunks_mut(ABREAST * TILE)) {
+        let Self { weights, x, y } = self;
+        let tile = (TILE * weights.columns).max(1);
+        let tiles = weights.tiles.chunks(ABREAST * tile);
+        for (n, (tiles, y)) in tiles.zip(y.chunks_mut(ABREAST * TILE)).enumerate() {
             let mut each = tiles.chunks_exact(tile);
             if let (Some(a), Some(b), Some(c)) = (each.next(), each.next(), each.next()) {
-                abreast::<S, W, WIDE, ABREAST>(simd, [a, b, c], self.x, scale, y);
+                let sums = abreast::<S, R, WIDE, ABREAST>(simd, weights, [a, b, c], x);
+                weights.end(simd, n * ABREAST, &sums, y);
             } else {
-                for (tile, y) in tiles.chunks_exact(tile).zip(y.chunks_mut(TILE)) {
-                    abreast::<S, W, WIDE, 1>(simd, [tile], self.x, scale, y);
+                let each = tiles.chunks_exact(tile).zip(y.chunks_mut(TILE));
+                for (k, (tile, y)) in each.enumerate() {
+                    let sums = abreast::<S, R, WIDE, 1>(simd, weights, [tile], x);
+                    weights.end(simd, n * ABREAST + k, &sums, y);
                 }
             }
         }
     }
 }
 
-/// Adds the products of several tiles at once, so that none waits for another.
+/// The products of several tiles at once, so that none waits for another.
 #[inline(always)]
 #[allow(clippy::needless_range_loop)] // indices become registers; iterators over them do not
-fn abreast<S: Simd, W: Weight, const WIDE: usize, const N: usize>(
+fn abreast<S: Simd, R: Reader, const WIDE: usize, const N: usize>(
     simd: S,
-    tiles: [&[W]; N],
+    weights: Weights<R>,
+    tiles: [&[R::Weight]; N],
     x: &[f32],
-    scale: f32,
-    y: &mut [f32],
-) {
+) -> [Row; N] {
     let mut held = [[simd.splat_f32s(0.0); WIDE]; N];
     for (column, x) in x.iter().enumerate() {
-        let x = simd.splat_f32s(x * scale);
+        let x = simd.splat_f32s(x * weights.scale);
         for n in 0..N {
-            let weights = &tiles[n][column * TILE..][..TILE];
             let mut values = [0.0f32; TILE];
-            for k in 0..TILE {
-                values[k] = weights[k].value();
-            }
+            let row = &tiles[n][column * TILE..][..TILE];
+            weights.reader.read(row, 1.0, &mut values);
             let values = S::as_simd_f32s(&values).0;
             for wide in 0..WIDE {
                 held[n][wide] = simd.mul_add_e_f32s(values[wide], x, held[n][wide]);
             }
         }
     }
+    let mut sums = [Row::ZEROS; N];
     for n in 0..N {
-        let mut sums = [0.0f32; TILE];
-        S::as_mut_simd_f32s(&mut sums).0.copy_from_slice(&held[n]);
-        let rows = y.iter_mut().skip(n * TILE);
-        for (y, sum) in rows.zip(sums) {
-            *y += sum;
-        }
+        S::as_mut_simd_f32s(&mut sums[n].0)
+            .0
+            .copy_from_slice(&held[n]);
     }
+    sums
 }
 
-/// Adds the products of [`CROWD`] vectors at most, each the same to the last bit as [`Product`]'s:
-/// what is scaled, weight or vector, is so by a power of two.
-struct ProductOfMany<'a, W> {
-    weights: Weights<'a, W>,
+/// The products of [`CROWD`] vectors at most, each the same to the last bit as [`Product`]'s: what is
+/// scaled, weight or vector, is so by a power of two.
+struct ProductOfMany<'a, R: Reader> {
+    weights: Weights<'a, R>,
     x: &'a [f32],
     y: &'a mut [f32],
 }
 
-impl<W: Weight> WithSimd for ProductOfMany<'_, W> {
+impl<R: Reader> WithSimd for ProductOfMany<'_, R> {
     type Output = ();
 
     #[inline(always)]
@@ -291,23 +339,28 @@ impl<W: Weight> WithSimd for ProductOfMany<'_, W> {
     }
 }
 
-impl<W: Weight> ProductOfMany<'_, W> {
+impl<R: Reader> ProductOfMany<'_, R> {
     #[inline(always)]
     fn run<S: Simd, const WIDE: usize, const TOGETHER: usize>(self, simd: S) {
         let Weights { columns, rows, .. } = self.weights;
         let count = self.y.len() / rows;
-        let mut values = [0.0f32; UNPACKED * TILE];
-        let mut sums = [[0.0f32; TILE]; CROWD];
+        let mut values = Aligned::<{ UNPACKED * TILE }>::ZEROS;
+        let mut sums = [Row::ZEROS; CROWD];
         let sums = &mut sums[..count];
-        for (tile, here) in self.weights.tiles() {
-            sums.fill([0.0; TILE]);
+        let tiles = self.weights.tiles.chunks_exact((TILE * columns).max(1));
+        for (number, tile) in tiles.enumerate() {
+            sums.fill(Row::ZEROS);
             for (block, weights) in tile.chunks(UNPACKED * TILE).enumerate() {
-                let values = &mut values[..weights.len()];
-                for (value, weight) in values.iter_mut().zip(weights) {
-                    *value = weight.value() * self.weights.scale;
-                }
-                let (first, len) = (block * UNPACKED, weights.len() / TILE);
-                let x = |n: usize| &self.x[n * columns + first..][..len];
+                let values = &mut values.0[..weights.len()];
+                self.weights
+                    .reader
+                    .read(weights, self.weights.scale, values);
+                let values = values.as_chunks::<TILE>().0;
+                let next = (number * columns + (block + 1) * UNPACKED) * TILE;
+                let coming = self.weights.tiles.get(next..).unwrap_or_default();
+                let coming = coming.chunks(UNPACKED * TILE).next();
+                self.weights.reader.soon(coming.unwrap_or_default());
+                let x = |n: usize| &self.x[n * columns + block * UNPACKED..][..values.len()];
                 let mut n = 0;
                 while n + TOGETHER <= count {
                     let some = core::array::from_fn(|k| x(n + k));
@@ -323,10 +376,9 @@ impl<W: Weight> ProductOfMany<'_, W> {
                     some_sums::<S, WIDE, 1>(simd, values, [x(n)], &mut sums[n..]);
                 }
             }
-            for (y, sums) in self.y.chunks_exact_mut(rows).zip(&*sums) {
-                for (y, sum) in y[here.clone()].iter_mut().zip(sums) {
-                    *y += *sum;
-                }
+            let here = number * TILE..(number * TILE + TILE).min(rows);
+            for (y, sums) in self.y.chunks_exact_mut(rows).zip(sums.chunks_exact(1)) {
+                self.weights.end(simd, number, sums, &mut y[here.clone()]);
             }
         }
     }
@@ -337,25 +389,29 @@ impl<W: Weight> ProductOfMany<'_, W> {
 #[allow(clippy::needless_range_loop)] // indices become registers; iterators over them do not
 fn some_sums<S: Simd, const WIDE: usize, const N: usize>(
     simd: S,
-    values: &[f32],
+    values: &[[f32; TILE]],
     x: [&[f32]; N],
-    sums: &mut [[f32; TILE]],
+    sums: &mut [Row],
 ) {
+    let x = x.map(|x| &x[..values.len()]);
     let mut held = [[simd.splat_f32s(0.0); WIDE]; N];
     for n in 0..N {
-        held[n].copy_from_slice(S::as_simd_f32s(&sums[n]).0);
+        held[n].copy_from_slice(S::as_simd_f32s(&sums[n].0).0);
     }
-    for (column, values) in values.chunks_exact(TILE).enumerate() {
+    for (column, values) in values.iter().enumerate() {
         let values = S::as_simd_f32s(values).0;
+        let mut here = [simd.splat_f32s(0.0); N];
         for n in 0..N {
-            let x = simd.splat_f32s(x[n][column]);
-            for wide in 0..WIDE {
-                held[n][wide] = simd.mul_add_e_f32s(values[wide], x, held[n][wide]);
+            here[n] = simd.splat_f32s(x[n][column]);
+        }
+        for wide in 0..WIDE {
+            for n in 0..N {
+                held[n][wide] = simd.mul_add_e_f32s(values[wide], here[n], held[n][wide]);
             }
         }
     }
     for n in 0..N {
-        S::as_mut_simd_f32s(&mut sums[n])
+        S::as_mut_simd_f32s(&mut sums[n].0)
             .0
             .copy_from_slice(&held[n]);
     }
@@ -366,26 +422,21 @@ mod tests {
     use super::*;
 
     /// The product by the plainest registers, which some processors have alone.
-    fn plain(linear: &Linear, x: &[f32]) -> Vec<f32> {
+    fn plain(linear: &Linear, x: &[f32], ending: Ending) -> Vec<f32> {
         let Tiles::Half(tiles, scale) = &linear.tiles else {
             unreachable!("made of half floats")
         };
-        let weights = Weights {
-            tiles: tiles.as_slice(),
-            scale: *scale,
-            columns: linear.columns,
-            rows: linear.bias.len(),
-        };
-        let mut y = vec![0.0; x.len() / linear.columns * linear.bias.len()];
+        let weights = linear.weights(Moved, tiles, *scale, ending);
+        let mut y = vec![0.5; x.len() / linear.columns * linear.rows];
         ProductOfMany {
             weights,
             x,
             y: &mut y,
         }
         .with_simd(pulp::Scalar);
-        let mut alone = vec![0.0; y.len()];
+        let mut alone = vec![0.5; y.len()];
         let each = x.chunks(linear.columns);
-        for (x, y) in each.zip(alone.chunks_mut(linear.bias.len())) {
+        for (x, y) in each.zip(alone.chunks_mut(linear.rows)) {
             Product { weights, x, y }.with_simd(pulp::Scalar);
         }
         assert_eq!(y, alone);
@@ -398,18 +449,20 @@ mod tests {
         for (rows, columns) in [(1, 1), (33, 70), (64, 130), (160, 65)] {
             let weight: Vec<f32> = (0..rows * columns).map(number).collect();
             let linear = Linear::new(&weight, &vec![0.0; rows]);
-            for count in [1, 2, 3, 5, CROWD, CROWD + 4] {
+            let endings = [Ending::Replace, Ending::Add, Ending::Gelu];
+            let counts = [1, 2, MANY, MANY + 3, CROWD, CROWD + 4];
+            for (ending, count) in endings.iter().flat_map(|e| counts.map(|n| (*e, n))) {
                 let x: Vec<f32> = (0..count * columns).map(|n| number(n + 5) * 1.37).collect();
-                let mut y = vec![f32::NAN; count * rows];
-                linear.apply(&x, &mut y);
+                let mut y = vec![0.5; count * rows];
+                linear.multiply(&x, &mut y, ending);
                 let crowds = x.chunks(CROWD * columns);
-                let expected: Vec<f32> = crowds.flat_map(|x| plain(&linear, x)).collect();
-                for (y, expected) in y.iter().zip(&expected) {
+                let expected = crowds.flat_map(|x| plain(&linear, x, ending));
+                for (y, expected) in y.iter().zip(expected) {
                     assert!((y - expected).abs() < 1e-4, "{y} {expected}");
                 }
-                let mut alone = vec![f32::NAN; count * rows];
+                let mut alone = vec![0.5; count * rows];
                 for (x, y) in x.chunks(columns).zip(alone.chunks_mut(rows)) {
-                    linear.apply(x, y);
+                    linear.multiply(x, y, ending);
                 }
                 assert_eq!(y, alone, "together as alone");
             }
@@ -427,7 +480,8 @@ mod tests {
             let Some(Tiles::Half(bits, scale)) = halves(&numbers) else {
                 unreachable!("{numbers:?} are half floats")
             };
-            let back: Vec<f32> = bits.iter().map(|b| b.value() * scale).collect();
+            let mut back = [f32::NAN; 3];
+            Moved.read(&bits, scale * Moved.too_small(), &mut back);
             assert_eq!(back, numbers);
         }
         for numbers in [

@@ -8,6 +8,7 @@ pub mod curve;
 pub mod db;
 /// Sums of products.
 pub mod dot;
+pub(crate) mod half;
 /// Filters between sample rates.
 pub mod kernel;
 /// Products with matrices.
