@@ -7,7 +7,7 @@ use crate::math::mel::BANDS;
 
 /// Share of the newest frame in the smoothed power whose minimum is the noise.
 const NEWEST: f32 = 0.4;
-/// The minimum is over so many parts of so many hops: 1.9 s.
+/// The minimum is over so many parts of so many hops: 1.9 s of hops without a voice.
 const PARTS: usize = 12;
 const PART_HOPS: u32 = 16;
 /// What the minimum lies below the mean of noise.
@@ -16,8 +16,6 @@ const BIAS: f32 = 2.2;
 const DECIDED: f32 = 0.95;
 /// No band is made quieter than by this: 12 dB, as amplitude.
 const LEAST_GAIN: f32 = 0.251_188_64;
-/// Hops that a voice may sound on end and still teach: longer than any syllable, and it is held.
-const LONGEST_VOICED: u32 = 80;
 /// Hops whose windows reach back to before the stream, and are not as loud as it is.
 const NOT_YET: f32 = 3.0;
 /// Hops learnt from until all is believed: a stream may begin within a sound.
@@ -27,10 +25,10 @@ const SILENCE: f32 = -23.025_85;
 
 /// Log-mel frames without the steady noise in them.
 ///
-/// Each band's noise is the least of its smoothed power in the last two seconds; a gain for the power that
-/// is expected to be speech, no lower than -12 dB, is added to the logarithm. While a note is held nothing is
-/// learnt, so that it is not noise. What the network then hears is nearer to what a
-/// quiet room would have given it, and less of the room comes out in her voice.
+/// Each band's noise is the least of its smoothed power in the last two seconds without a voice; a gain
+/// for the power that is expected to be speech, no lower than -12 dB, is added to the logarithm. While a
+/// voice sounds nothing is learnt: there are voices as steady as noise. What the network then hears is
+/// nearer to what a quiet room would have given it, and less of the room comes out in her voice.
 ///
 /// # Streaming
 /// One frame out for each in, no look-ahead.
@@ -46,8 +44,6 @@ pub(crate) struct NoiseSuppressor {
     newest: [f32; BANDS],
     part: usize,
     in_part: u32,
-    /// How long a voice has sounded on end.
-    voiced: u32,
     /// Power of what the last frame answered.
     speech: [f32; BANDS],
     /// Frames learnt from, up to `BEGIN_HOPS`; below 0 those that do not count.
@@ -62,7 +58,6 @@ impl NoiseSuppressor {
             newest: [f32::MAX; BANDS],
             part: 0,
             in_part: 0,
-            voiced: 0,
             speech: [0.0; BANDS],
             learnt: -NOT_YET,
         }
@@ -92,12 +87,7 @@ impl NoiseSuppressor {
             self.smoothed = power;
             return;
         }
-        self.voiced = if voiced {
-            self.voiced.saturating_add(1)
-        } else {
-            0
-        };
-        if self.voiced <= LONGEST_VOICED {
+        if !voiced {
             self.learn();
         }
         if self.learnt == 0.0 {
