@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check -q
-RUST := $(shell find rust_core -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
+RUST := $(shell find rust_core -name '*.rs' -o -name '*.weights' -o -name Cargo.toml) Cargo.toml Cargo.lock
 STAMPS := $(VENV)/stamps
 CACHE ?= $(HOME)/.cache/persona-voice
 

@@ -18,6 +18,7 @@ BENCHES = {
     "evolution": "years of growth among thousands of listeners, some of them hostile",
     "f0": "F0 and voicing by our tracker and by others, on speech of known F0",
     "verifier": "who is told apart by our speaker verifier and by Resemblyzer",
+    "vad": "who hears speech, how soon and how well in noise: ours beside the detectors of others",
     "monitor": "a live session on a real sound server: faults, latency, clicks, processor",
 }
 

@@ -22,7 +22,7 @@ from persona_voice.errors import (
 )
 
 if TYPE_CHECKING:
-    from persona_voice._core import Resampler
+    from persona_voice._core import Resampler, Vad
     from persona_voice.build import convert, open_batch, open_stream, say
     from persona_voice.growth import change_over, grow, upgrade
     from persona_voice.path.batch import VoiceBatch
@@ -59,6 +59,7 @@ __all__ = [
     "StreamError",
     "StreamStatus",
     "Turn",
+    "Vad",
     "Voice",
     "VoiceBatch",
     "VoiceStream",
@@ -93,6 +94,7 @@ _WHERE = {
     "Store": "persona.store",
     "StreamStatus": "path.stream",
     "Turn": "persona.entrain",
+    "Vad": "_core",
     "Voice": "persona.voice",
     "VoiceBatch": "path.batch",
     "VoiceStream": "path.stream",

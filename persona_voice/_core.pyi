@@ -372,11 +372,21 @@ class F0Tracker:
     lookahead: int
 
 class Vad:
-    """Speech probability, and speech or not after hysteresis."""
+    """Whether someone speaks, every 10 ms: probability, speech, onset.
 
-    def __init__(self) -> None: ...
+    Speech begins after 30 ms of more than 0.6 and ends after 200 ms of less than 0.35. Onset is 1 whenever
+    speech is, and from the first frame on that someone may have begun; where nobody had, it is 0 again
+    within 60 ms. Duck at an onset, stop at speech.
+
+    Parameters
+    ----------
+    sample_rate : int
+        Of the sound, in Hz, 8,000 to 192,000.
+    """
+
+    def __init__(self, sample_rate: int = ...) -> None: ...
     def process(self, block: Samples, /) -> Frames:
-        """Frames ``[frames, 2]`` completed by this block."""
+        """Frames ``[frames, 3]`` completed by this block."""
     def reset(self) -> None: ...
     def clone(self) -> Vad: ...
     width: int

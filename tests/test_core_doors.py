@@ -268,7 +268,7 @@ DOORS: dict[str, tuple[Callable[[], Any], Make, dict[str, tuple[Make, ...] | Non
         | {"open": None, "silent": None, "idle": None},
     ),
     "LogMel": (_core.LogMel, lambda rng: _core.LogMel(), ANALYZER),
-    "Vad": (_core.Vad, lambda rng: _core.Vad(), ANALYZER),
+    "Vad": (_core.Vad, lambda rng: _core.Vad(integer(8_000, 44_100)(rng)), ANALYZER),
     "F0Tracker": (_core.F0Tracker, lambda rng: _core.F0Tracker(), ANALYZER),
     "Loudness": (_core.Loudness, lambda rng: _core.Loudness(), ANALYZER),
     "Meter": (

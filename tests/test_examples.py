@@ -48,6 +48,7 @@ def test_every_example_is_run_here_and_uses_public_names_only() -> None:
         "resampler.py",
         "say.py",
         "stream_blocks.py",
+        "vad_gate.py",
     ]
     for file in files:
         text = file.read_text()
@@ -80,6 +81,17 @@ def test_stream_blocks(second: Path) -> None:
     expected = soundfile.info(second).frames + stream.latency_samples
     assert soundfile.info(out).frames == expected
     assert "100 blocks" in done.stdout
+
+
+def test_vad_gate(second: Path) -> None:
+    """Speech, then a second of silence."""
+    samples, rate = soundfile.read(second)
+    soundfile.write(second, np.concatenate([samples, np.zeros(rate)]), rate)
+    done = run("vad_gate.py", str(second))
+    assert done.returncode == 0, done.stderr
+    said = [line.split()[2] for line in done.stdout.splitlines()]
+    assert "speech" in said
+    assert said[-1] == "quiet"
 
 
 def test_resampler(second: Path) -> None:

@@ -60,7 +60,7 @@ class Listener:
         if len(f0) == 0 or self._num_hops >= LONGEST_S * HOPS_PER_S:
             return
         self._num_hops += len(f0)
-        self._heard.append(np.hstack([f0[:, :3], level, vad[:, 1:]]))
+        self._heard.append(np.hstack([f0[:, :3], level, vad[:, 1:2]]))
 
     def _forget(self) -> None:
         # Of each hop: F0 in Hz, strength of voicing, voiced or not, level in dB, speech or not.

@@ -23,7 +23,7 @@ const PIECE: usize = TOGETHER * HOP;
 /// Numbers that a converter answers for a frame: 80 of harmonics, 80 of noise.
 const ENVELOPES: usize = 2 * BANDS;
 const F0_WIDTH: usize = 4;
-const VAD_WIDTH: usize = 2;
+const VAD_WIDTH: usize = 3;
 /// Peaks above this are held back: a little under full scale, for converters that overshoot.
 const CEILING_DB: f64 = -1.0;
 /// Log-mel below which, in every band, a frame is digital silence: -87 dB. Nobody speaks there, and
@@ -407,7 +407,7 @@ impl Path {
         if let Some(f0) = f0_frames.chunks_exact(F0_WIDTH).last() {
             let voiced = f0[2] > 0.5;
             self.status.input_db = self.levels[count - 1];
-            self.status.speech = self.vad_frames[count * VAD_WIDTH - 1] > 0.5;
+            self.status.speech = self.vad_frames[count * VAD_WIDTH - 2] > 0.5;
             self.status.f0_in_hz = voiced.then_some(f0[0]);
             self.status.f0_out_hz = voiced.then_some(self.shaped[self.f0_wait + count - 1]);
         }

@@ -5,13 +5,21 @@ use crate::stages::rate;
 use crate::stream::analyzer;
 
 analyzer!(LogMel);
-analyzer!(Vad);
 analyzer!(F0Tracker);
 analyzer!(Loudness);
 analyzer!(Meter, {
     #[new]
     fn new(py: Python<'_>, sample_rate: i64) -> PyResult<Self> {
         persona_dsp::Meter::new(rate(py, "sample_rate in Hz", sample_rate)?)
+            .map(Self)
+            .map_err(|error| setting_error(py, error))
+    }
+});
+analyzer!(Vad, {
+    #[new]
+    #[pyo3(signature = (sample_rate = i64::from(persona_dsp::RATE)))]
+    fn new(py: Python<'_>, sample_rate: i64) -> PyResult<Self> {
+        persona_dsp::Vad::at(rate(py, "sample_rate in Hz", sample_rate)?)
             .map(Self)
             .map_err(|error| setting_error(py, error))
     }

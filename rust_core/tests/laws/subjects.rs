@@ -51,7 +51,9 @@ macro_rules! for_each_analyzer {
         $($check)::+!(f0_tracker, persona_dsp::F0Tracker::new(), |f: &[f32]| {
             f[0] == 0.0 && f[2] == 0.0
         });
-        $($check)::+!(vad, persona_dsp::Vad::new(), |f: &[f32]| f[0] < 0.5 && f[1] == 0.0);
+        $($check)::+!(vad, persona_dsp::Vad::new(), |f: &[f32]| {
+            f[0] < 0.5 && f[1] == 0.0 && f[2] == 0.0
+        });
     };
 }
 

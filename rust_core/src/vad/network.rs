@@ -1,0 +1,162 @@
+//! The detector's network: two layers of gated units, with the weights compiled in.
+
+use std::sync::LazyLock;
+
+use pulp::{Arch, Simd, WithSimd};
+
+use super::bands::{silence, BANDS};
+use crate::math::curve::exp;
+use crate::math::matrix::Linear;
+
+/// Numbers between layers.
+const ENTER: usize = 32;
+const WIDE: usize = 64;
+const NARROW: usize = 32;
+const GATES: usize = 3;
+/// Numbers in the weights file.
+const COUNT: usize = ENTER * (2 * BANDS + 1)
+    + GATES * WIDE * (ENTER + WIDE + 2)
+    + GATES * NARROW * (WIDE + NARROW + 2)
+    + NARROW
+    + 1;
+/// As bfloat16, little-endian, made by `training.vad`.
+static FILE: &[u8; 2 * COUNT] = include_bytes!("network.weights");
+
+static WEIGHTS: LazyLock<Weights> = LazyLock::new(|| Weights::new(FILE));
+
+struct Weights {
+    enter: Linear,
+    wide: Gated,
+    narrow: Gated,
+    head: Vec<f32>,
+}
+
+/// A layer of gated recurrent units: reset, update and new value, one after the other.
+struct Gated {
+    input: Linear,
+    hidden: Linear,
+}
+
+/// The network and what it remembers.
+#[derive(Clone)]
+pub struct Network {
+    weights: &'static Weights,
+    /// The frame before and the one at hand.
+    heard: [f32; 2 * BANDS],
+    wide: [f32; WIDE],
+    narrow: [f32; NARROW],
+}
+
+impl Network {
+    pub fn new() -> Self {
+        let mut made = Self {
+            weights: LazyLock::force(&WEIGHTS),
+            heard: [0.0; 2 * BANDS],
+            wide: [0.0; WIDE],
+            narrow: [0.0; NARROW],
+        };
+        made.reset();
+        made
+    }
+
+    /// Probability that the newest hop is speech.
+    pub fn step(&mut self, frame: &[f32; BANDS]) -> f32 {
+        self.heard.copy_within(BANDS.., 0);
+        self.heard[BANDS..].copy_from_slice(frame);
+        let mut entered = [0.0; ENTER];
+        self.weights.enter.apply(&self.heard, &mut entered);
+        for x in &mut entered {
+            *x = x.max(0.0);
+        }
+        self.weights.wide.step(&entered, &mut self.wide);
+        self.weights.narrow.step(&self.wide, &mut self.narrow);
+        let (weights, bias) = self.weights.head.split_at(NARROW);
+        let products = self.narrow.iter().zip(weights).map(|(x, w)| x * w);
+        logistic(products.sum::<f32>() + bias[0])
+    }
+
+    pub fn reset(&mut self) {
+        let (before, now) = self.heard.split_at_mut(BANDS);
+        before.copy_from_slice(&silence());
+        now.copy_from_slice(&silence());
+        self.wide.fill(0.0);
+        self.narrow.fill(0.0);
+    }
+}
+
+impl Gated {
+    fn step<const N: usize>(&self, x: &[f32], state: &mut [f32; N]) {
+        // Of both layers, as large as the larger.
+        let (mut input, mut hidden) = ([0.0; GATES * WIDE], [0.0; GATES * WIDE]);
+        let (input, hidden) = (&mut input[..GATES * N], &mut hidden[..GATES * N]);
+        self.input.apply(x, input);
+        self.hidden.apply(state, hidden);
+        Arch::new().dispatch(Gates {
+            input,
+            hidden,
+            state,
+        });
+    }
+}
+
+/// Cho et al. (2014), with the reset gate after the product, as torch has it.
+struct Gates<'a> {
+    input: &'a [f32],
+    hidden: &'a [f32],
+    state: &'a mut [f32],
+}
+
+impl WithSimd for Gates<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let len = self.state.len();
+        let (input_reset, rest) = self.input.split_at(len);
+        let (input_update, input_new) = rest.split_at(len);
+        let (hidden_reset, rest) = self.hidden.split_at(len);
+        let (hidden_update, hidden_new) = rest.split_at(len);
+        let reset = input_reset.iter().zip(hidden_reset);
+        let update = input_update.iter().zip(hidden_update);
+        let new = input_new.iter().zip(hidden_new);
+        for (((state, reset), update), new) in self.state.iter_mut().zip(reset).zip(update).zip(new)
+        {
+            let reset = logistic(reset.0 + reset.1);
+            let update = logistic(update.0 + update.1);
+            let new = 1.0 - 2.0 * logistic(-2.0 * (new.0 + reset * new.1));
+            *state = new + update * (*state - new);
+        }
+    }
+}
+
+#[inline(always)]
+fn logistic(x: f32) -> f32 {
+    1.0 / (1.0 + exp(-x))
+}
+
+impl Weights {
+    fn new(file: &[u8]) -> Self {
+        let number = |b: &[u8]| f32::from_bits(u32::from(u16::from_le_bytes([b[0], b[1]])) << 16);
+        let all: Vec<f32> = file.chunks_exact(2).map(number).collect();
+        let mut rest = all.as_slice();
+        let mut take = |count: usize| {
+            let (taken, later) = rest.split_at(count);
+            rest = later;
+            taken
+        };
+        let enter = Linear::new(take(ENTER * 2 * BANDS), take(ENTER));
+        let mut gated = |inputs: usize, len: usize| {
+            let (input, hidden) = (take(GATES * len * inputs), take(GATES * len * len));
+            Gated {
+                input: Linear::new(input, take(GATES * len)),
+                hidden: Linear::new(hidden, take(GATES * len)),
+            }
+        };
+        Self {
+            enter,
+            wide: gated(ENTER, WIDE),
+            narrow: gated(WIDE, NARROW),
+            head: take(NARROW + 1).to_vec(),
+        }
+    }
+}
