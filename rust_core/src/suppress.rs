@@ -16,6 +16,12 @@ const BIAS: f32 = 2.2;
 const DECIDED: f32 = 0.95;
 /// No band is made quieter than by this: 12 dB, as amplitude.
 const LEAST_GAIN: f32 = 0.251_188_64;
+/// A band whose noise lies so far below what was loudest in it, as a ratio of powers (30 and 40 dB), is
+/// made quieter by as much as that, and not at all: there is nothing to be gained from a quiet room.
+const NOISY: f32 = 1e3;
+const QUIET: f32 = 1e4;
+/// By how much the loudest is forgotten in a hop: half in 7 s.
+const FADING: f32 = 0.999;
 /// Hops whose windows reach back to before the stream, and are not as loud as it is.
 const NOT_YET: f32 = 3.0;
 /// Hops learnt from until all is believed: a stream may begin within a sound.
@@ -44,6 +50,8 @@ pub(crate) struct NoiseSuppressor {
     newest: [f32; BANDS],
     part: usize,
     in_part: u32,
+    /// Largest smoothed power of late.
+    loudest: [f32; BANDS],
     /// Power of what the last frame answered.
     speech: [f32; BANDS],
     /// Frames learnt from, up to `BEGIN_HOPS`; below 0 those that do not count.
@@ -58,6 +66,7 @@ impl NoiseSuppressor {
             newest: [f32::MAX; BANDS],
             part: 0,
             in_part: 0,
+            loudest: [0.0; BANDS],
             speech: [0.0; BANDS],
             learnt: -NOT_YET,
         }
@@ -79,8 +88,10 @@ impl NoiseSuppressor {
         for (power, mel) in power.iter_mut().zip(frame.iter()) {
             *power = exp(mel.max(SILENCE));
         }
-        for (smoothed, power) in self.smoothed.iter_mut().zip(&power) {
+        let bands = self.smoothed.iter_mut().zip(&mut self.loudest).zip(&power);
+        for ((smoothed, loudest), power) in bands {
             *smoothed += NEWEST * (power - *smoothed);
+            *loudest = smoothed.max(FADING * *loudest);
         }
         if self.learnt < 0.0 {
             self.learnt += 1.0;
@@ -99,9 +110,11 @@ impl NoiseSuppressor {
                 *noise = noise.min(*least);
             }
         }
-        let lowest = 1.0 + (LEAST_GAIN - 1.0) * (self.learnt / BEGIN_HOPS);
+        let believed = (LEAST_GAIN - 1.0) * (self.learnt / BEGIN_HOPS);
         for (k, mel) in frame.iter_mut().enumerate() {
             let noise = BIAS * noise[k];
+            let noisy = ln(QUIET * noise / self.loudest[k]) / (QUIET / NOISY).ln();
+            let lowest = 1.0 + believed * noisy.clamp(0.0, 1.0);
             let above = (power[k] / noise - 1.0).max(0.0);
             let expected = DECIDED * self.speech[k] / noise + (1.0 - DECIDED) * above;
             let gain = (expected / (1.0 + expected)).max(lowest);
