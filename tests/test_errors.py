@@ -67,6 +67,7 @@ TEXTS = {
     "bad_persona_file": (
         "{} must be a readable TOML file: {}",
         "{} must hold exactly {}; missing or unknown: {}",
+        "{}: delivery must be a table of numbers among {}, got {}",
         "{}: {} must be a {}, got {}",
     ),
     "cannot_read": (
