@@ -23,8 +23,6 @@ REFERENCE = ROOT / "persona_voice" / "assets" / "personas" / "samantha" / "refer
 JUDGE_RATE = 16_000
 F0_RATE = 24_000
 F0_FRAME_MS = 10.0
-# SwiftF0's confidence from which a frame counts as voiced; its authors recommend as much or more.
-SWIFT_VOICED = 0.5
 # An octave flip: further than half an octave from where the contour should be.
 FLIP_OCTAVES = 0.5
 # A peak below this is silence, in which nobody speaks.
@@ -193,7 +191,7 @@ class Melodies:
         """SwiftF0, as `f0_contour`: its nearest frame."""
         x = at_rate(samples, STREAM_RATE, F0_RATE)
         told = self.swift.track(x)
-        f0 = np.where(told.sure >= SWIFT_VOICED, told.f0_hz, 0.0)
+        f0 = np.where(told.sure >= self.swift.threshold, told.f0_hz, 0.0)
         moments = np.arange(int(1000 * len(x) / F0_RATE / F0_FRAME_MS)) * F0_FRAME_MS / 1000
         return np.asarray(f0[np.abs(told.seconds[:, None] - moments).argmin(axis=0)], np.float64)
 
@@ -201,12 +199,9 @@ class Melodies:
         """Harvest where SwiftF0 agrees, 0 elsewhere."""
         heard, contour = self.heard(samples), f0_contour(samples)
         contour = contour[: len(heard)]
-        both = (heard > 0) & (contour > 0)
-        apart = np.abs(
-            np.log2(heard, where=both, out=np.zeros_like(heard))
-            - np.log2(contour, where=both, out=np.zeros_like(heard))
-        )
-        return np.where(both & (apart < AGREED_OCTAVES), contour, 0.0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            near = np.abs(np.log2(heard / contour)) < AGREED_OCTAVES
+        return np.where(near, contour, 0.0)
 
 
 @dataclass(frozen=True)

@@ -80,10 +80,16 @@ def new_path(
         range=persona.range,
         seed=NOISE_SEED,
     )
-    path.set_manner(in_numbers(manner, persona.voice))
-    path.set_delivery(astuple(persona.delivery))
+    steer(path, persona, manner)
     path.reset()  # from the first hop on, not 200 ms later
     return path
+
+
+def steer(path: _core.Path, persona: Persona, manner: Manner) -> None:
+    """To all of how she speaks, in 200 ms."""
+    path.set_targets(persona.register_hz, persona.range)
+    path.set_manner(in_numbers(manner, persona.voice))
+    path.set_delivery(astuple(persona.delivery))
 
 
 def in_numbers(manner: Manner, voice: Voice = THE_WEIGHTS) -> "_core.Manner":
@@ -282,9 +288,7 @@ class VoiceStream:
         """Goes over to her register and voice in 200 ms, if they are not there already."""
         if self.persona is not persona:
             self.persona = persona
-            self._path.set_targets(persona.register_hz, persona.range)
-            self._path.set_manner(in_numbers(self._manner, persona.voice))
-            self._path.set_delivery(astuple(persona.delivery))
+            steer(self._path, persona, self._manner)
 
     def express(
         self, mood: str | Manner, strength: float = 1.0, half_life_s: float | None = HALF_LIFE_S

@@ -1,7 +1,7 @@
 //! The small movements of a voice: how far its level swings, how it trembles, how sharply it begins.
 
 use crate::error::{check_range, DspError};
-use crate::manner::RAMP_HOPS;
+use crate::manner::{Between, Ramp};
 use crate::vocoder::uniform;
 
 /// Of vibrato: the middle of what singers and speakers show (Sundberg 1994).
@@ -53,7 +53,9 @@ impl Delivery {
         of("jitter", self.jitter, 0.0, 0.05)?;
         of("onset_db", self.onset_db, -6.0, 6.0)
     }
+}
 
+impl Between for Delivery {
     fn towards(self, to: Self, part: f32) -> Self {
         let mix = |a: f32, b: f32| a + (b - a) * part;
         Self {
@@ -68,9 +70,7 @@ impl Delivery {
 /// Carries a delivery out, hop by hop.
 #[derive(Clone)]
 pub(crate) struct Delivering {
-    from: Delivery,
-    to: Delivery,
-    ramp: u32,
+    delivery: Ramp<Delivery>,
     /// Mean level of voiced hops in dBFS, and of how many.
     mean_db: f32,
     heard: f32,
@@ -84,9 +84,7 @@ pub(crate) struct Delivering {
 impl Delivering {
     pub fn new() -> Self {
         Self {
-            from: Delivery::default(),
-            to: Delivery::default(),
-            ramp: RAMP_HOPS,
+            delivery: Ramp::at(Delivery::default()),
             mean_db: 0.0,
             heard: 0.0,
             slow_db: None,
@@ -99,28 +97,22 @@ impl Delivering {
     /// Over 200 ms from the next hop on.
     pub fn set(&mut self, delivery: Delivery) -> Result<(), DspError> {
         delivery.check()?;
-        self.from = self.now();
-        self.to = delivery;
-        self.ramp = 0;
+        self.delivery.go(delivery);
         Ok(())
     }
 
     /// Forgets the speaker; the delivery stays, and is reached.
     pub fn reset(&mut self) {
-        let to = self.to;
-        *self = Self::new();
-        (self.from, self.to) = (to, to);
-    }
-
-    fn now(&self) -> Delivery {
-        let part = self.ramp as f32 / RAMP_HOPS as f32;
-        self.from.towards(self.to, part)
+        *self = Self {
+            delivery: Ramp::at(self.delivery.end()),
+            ..Self::new()
+        };
     }
 
     /// A hop of the speaker's; by which factor F0 differs, and by how many dB the level.
     pub fn step(&mut self, voiced: bool, level_db: f32) -> (f32, f32) {
-        self.ramp = (self.ramp + 1).min(RAMP_HOPS);
-        let now = self.now();
+        self.delivery.step();
+        let now = self.delivery.now();
         self.voiced_hops = if voiced { self.voiced_hops + 1.0 } else { 0.0 };
         if voiced {
             self.heard = (self.heard + 1.0).min(LEVEL_HOPS);

@@ -6,6 +6,56 @@ use crate::stage::RATE;
 
 /// Hops over which a change takes effect: 200 ms.
 pub(crate) const RAMP_HOPS: u32 = 20;
+
+/// Values that lie between two others.
+pub(crate) trait Between: Copy {
+    /// From this so much of the way to the other, 0 to 1.
+    fn towards(self, to: Self, part: f32) -> Self;
+}
+
+/// Goes over from one value to the next in [`RAMP_HOPS`].
+#[derive(Clone)]
+pub(crate) struct Ramp<T> {
+    from: T,
+    to: T,
+    hops: u32,
+}
+
+impl<T: Between> Ramp<T> {
+    /// There already.
+    pub fn at(to: T) -> Self {
+        Self {
+            from: to,
+            to,
+            hops: RAMP_HOPS,
+        }
+    }
+
+    /// To another value, from the next hop on.
+    pub fn go(&mut self, to: T) {
+        *self = Self {
+            from: self.now(),
+            to,
+            hops: 0,
+        };
+    }
+
+    /// One hop goes by.
+    pub fn step(&mut self) {
+        self.hops = (self.hops + 1).min(RAMP_HOPS);
+    }
+
+    pub fn now(&self) -> T {
+        let part = self.hops as f32 / RAMP_HOPS as f32;
+        self.from.towards(self.to, part)
+    }
+
+    /// Where it goes.
+    pub fn end(&self) -> T {
+        self.to
+    }
+}
+
 /// What is left of a mood after ten half-lives nobody hears; from then on it is none.
 const HALF_LIVES: f32 = 10.0;
 /// About which the spectrum is tilted: there most of the energy of speech lies, and stays.

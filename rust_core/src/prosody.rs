@@ -2,7 +2,7 @@
 
 use crate::delivery::{Delivering, Delivery};
 use crate::error::{check_range, check_room, DspError};
-use crate::manner::{Manner, Manners, RAMP_HOPS};
+use crate::manner::{Between, Manner, Manners, Ramp};
 
 /// What the F0 contour is steered to.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -11,6 +11,16 @@ pub struct ProsodyTargets {
     pub register_hz: f32,
     /// Her deviations from it, as a multiple of the source's, in octaves.
     pub range: f32,
+}
+
+impl Between for ProsodyTargets {
+    fn towards(self, to: Self, part: f32) -> Self {
+        let mix = |a: f32, b: f32| a + (b - a) * part;
+        Self {
+            register_hz: mix(self.register_hz, to.register_hz),
+            range: mix(self.range, to.range),
+        }
+    }
 }
 
 /// Speakers' mean F0 falls into two groups, in octaves over 1 Hz: about 115 and 205 Hz
@@ -57,9 +67,7 @@ const MAX_OUT_HZ: f64 = 700.0;
 /// One number out for each frame in, no look-ahead.
 #[derive(Clone)]
 pub struct Prosody {
-    from: ProsodyTargets,
-    to: ProsodyTargets,
-    ramp: u32,
+    targets: Ramp<ProsodyTargets>,
     manners: Manners,
     delivering: Delivering,
     /// By which the newest frame's level differs for its delivery.
@@ -84,9 +92,7 @@ impl Prosody {
         check(targets)?;
         let last_hz = targets.register_hz;
         Ok(Self {
-            from: targets,
-            to: targets,
-            ramp: RAMP_HOPS,
+            targets: Ramp::at(targets),
             manners: Manners::default(),
             delivering: Delivering::new(),
             delivered_db: 0.0,
@@ -104,9 +110,7 @@ impl Prosody {
     /// As `new`; the old targets stay.
     pub fn set_targets(&mut self, targets: ProsodyTargets) -> Result<(), DspError> {
         check(targets)?;
-        self.from = self.now();
-        self.to = targets;
-        self.ramp = 0;
+        self.targets.go(targets);
         Ok(())
     }
 
@@ -159,7 +163,7 @@ impl Prosody {
         let count = frames.len() / Self::WIDTH;
         check_room(count, output.len())?;
         for (frame, out) in frames.chunks_exact(Self::WIDTH).zip(output.iter_mut()) {
-            self.ramp = (self.ramp + 1).min(RAMP_HOPS);
+            self.targets.step();
             let manner = self.manners.step();
             let voiced = frame[2] > 0.5 && SPEAKERS_HZ.contains(&frame[0]);
             let level_db = frame[3].max(QUIET_DB as f32).min(0.0);
@@ -176,13 +180,12 @@ impl Prosody {
 
     /// Forgets the speaker and the mood; targets and lasting manner stay, and are reached.
     pub fn reset(&mut self) {
-        self.from = self.to;
-        self.ramp = RAMP_HOPS;
+        self.targets = Ramp::at(self.targets.end());
         self.manners.reset();
         self.delivering.reset();
         self.delivered_db = 0.0;
         self.forget();
-        self.last_hz = self.to.register_hz;
+        self.last_hz = self.targets.end().register_hz;
     }
 
     fn forget(&mut self) {
@@ -190,15 +193,6 @@ impl Prosody {
         self.sum = 0.0;
         self.loudest_db = QUIET_DB;
         self.odd = 0;
-    }
-
-    fn now(&self) -> ProsodyTargets {
-        let part = self.ramp as f32 / RAMP_HOPS as f32;
-        let mix = |a: f32, b: f32| a + (b - a) * part;
-        ProsodyTargets {
-            register_hz: mix(self.from.register_hz, self.to.register_hz),
-            range: mix(self.from.range, self.to.range),
-        }
     }
 
     /// Moves `last_hz` to what a voiced frame is shaped to.
@@ -223,7 +217,7 @@ impl Prosody {
         if self.weight == 0.0 {
             return;
         }
-        let targets = self.now();
+        let targets = self.targets.now();
         let range = f64::from(targets.range) * f64::from(manner.range_octaves).exp2();
         let deviation = (octaves - self.speaker_mean() + MIDDLE) * range - MIDDLE;
         let moved = f64::from(manner.register_semitones) / 12.0;

@@ -154,24 +154,20 @@ impl WithSimd for Frame<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vocoder::uniform;
 
     const HOPS: usize = 300;
     const NOISE: f32 = -10.0;
 
     /// Power of exponentially distributed noise, as bands of noise have it, about `mean` (a logarithm).
     fn noise(mean: f32, at: usize) -> [f32; BANDS] {
-        core::array::from_fn(|band| {
-            let mut z = ((at * BANDS + band + 1) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-            z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-            // Of a band that holds several bins.
-            let part = |shift: u32| -> f32 {
-                (1.0 - ((z >> shift) & 0xffff) as f32 / 65_536.0)
-                    .max(1e-4)
-                    .ln()
-            };
-            mean + (-(part(0) + part(16) + part(32) + part(48)) / 4.0).ln()
-        })
+        let mut counter = at as u64 * 1_000_003;
+        // Of a band that holds several bins.
+        let mut part = || {
+            let share = 0.5 + uniform(&mut counter) / 12f32.sqrt();
+            -share.max(1e-4).ln()
+        };
+        core::array::from_fn(|_| mean + ((0..4).map(|_| part()).sum::<f32>() / 4.0).ln())
     }
 
     /// Mean change, in nepers of power, of frames `from..` of a stream.
