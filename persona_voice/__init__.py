@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from persona_voice.errors import (
     AudioFileError,
+    ConsentError,
     DeviceError,
     PersonaFileError,
     PersonaVoiceError,
@@ -24,6 +25,7 @@ from persona_voice.errors import (
 if TYPE_CHECKING:
     from persona_voice._core import Resampler, Vad
     from persona_voice.build import convert, open_batch, open_stream, say
+    from persona_voice.enrolment import Enrolment, enrol
     from persona_voice.growth import change_over, grow, upgrade
     from persona_voice.path.batch import VoiceBatch
     from persona_voice.path.listening import Listener
@@ -40,8 +42,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AudioFileError",
+    "ConsentError",
     "DeviceError",
     "Diary",
+    "Enrolment",
     "Event",
     "Kind",
     "Leaning",
@@ -66,6 +70,7 @@ __all__ = [
     "WeightsError",
     "change_over",
     "convert",
+    "enrol",
     "entrain",
     "grow",
     "happened",
@@ -83,6 +88,7 @@ __all__ = [
 
 _WHERE = {
     "Diary": "persona.diary",
+    "Enrolment": "enrolment",
     "Event": "persona.event",
     "Kind": "persona.event",
     "Leaning": "persona.entrain",
@@ -100,6 +106,7 @@ _WHERE = {
     "VoiceStream": "path.stream",
     "change_over": "growth",
     "convert": "build",
+    "enrol": "enrolment",
     "entrain": "persona.entrain",
     "grow": "growth",
     "happened": "persona.event",

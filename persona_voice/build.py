@@ -112,7 +112,7 @@ def open_batch(
     persona, file = _named(persona, mode, weights)
     _check_engine(engine)
     if engine == "torch":
-        with _torch():
+        with needs_torch("the engine torch"):
             from persona_voice.model import torch_batch, torch_converter
         slow = torch_converter.load_converter(file, mode)
         lookahead = slow.lookahead
@@ -145,18 +145,18 @@ def _check_engine(engine: str) -> None:
 
 
 def _torch_converter(file: Path, mode: str) -> Converter:
-    with _torch():
+    with needs_torch("the engine torch"):
         from persona_voice.model import torch_converter
     return torch_converter.load_converter(file, mode)
 
 
 @contextmanager
-def _torch() -> Iterator[None]:
+def needs_torch(what: str) -> Iterator[None]:
     """Around imports of what needs it."""
     try:
         yield
     except ImportError as error:
-        message = f"the engine torch needs the extra torch, which does not load here: {error}"
+        message = f"{what} needs the extra torch, which does not load here: {error}"
         raise WeightsError(message, code="no_torch") from error
 
 

@@ -30,6 +30,10 @@ class PersonaFileError(PersonaVoiceError):
     """A persona that is not there, or whose file is not what it should be."""
 
 
+class ConsentError(PersonaVoiceError):
+    """A voice that may not be modelled: the person's consent is missing, or is not borne out."""
+
+
 class AudioFileError(PersonaVoiceError, OSError):
     """A sound file that cannot be read or written."""
 

@@ -23,10 +23,11 @@ MAY_IMPORT = {
     "live": BASE | {"converter", "persona", "path", "audio"},
     "build": BASE | {"converter", "audio", "persona", "sources", "model", "path", "live"},
     "growth": BASE | {"converter", "persona", "model", "path", "build"},
+    "enrolment": BASE | {"audio", "persona", "sources", "model", "path", "build"},
     "cli": BASE
-    | {"growth"}
+    | {"growth", "enrolment"}
     | {"converter", "audio", "persona", "sources", "path", "live", "build"},
-    "__init__": {"_core", "build", "errors", "growth", "persona", "path"},
+    "__init__": {"_core", "build", "enrolment", "errors", "growth", "persona", "path"},
 }
 # Packages that only some parts may import, or some files and folders of a part.
 ONLY_IN = {

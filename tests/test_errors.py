@@ -31,6 +31,7 @@ TEXTS = {
     ),
     "name_taken": (
         '"{}" must be as she comes with this installation: give who is designed another name, or none',
+        '"{}" must be nobody\'s name yet; there is {}',
     ),
     "needs_candidates": (
         "--out and --pick must come with --candidates, the number of voices near hers",
@@ -40,6 +41,24 @@ TEXTS = {
     "no_matplotlib": ("a picture needs matplotlib: pip install 'persona-voice-engine[demo]'",),
     "unknown_words": (
         "words for a voice must hold at least one of {}, or an age from 12 to 99, got {}",
+    ),
+    "bad_consent": (
+        "a consent's {} must be {}, got {}",
+        "a consent's date must not be still to come, got {}",
+        "a consent's phrase must be {} words or more and hold the name {}, got {}",
+        "{} must be a readable TOML file: {}",
+        "{} must hold exactly {}; missing or unknown: {}",
+    ),
+    "no_consent": (
+        "a voice is modelled on a person only with their consent: --{} is missing",
+        "a voice is modelled on a person only with their consent: no such file, {}",
+    ),
+    "no_recordings": ("{} must hold sound files, and holds none",),
+    "phrase_not_said": (
+        "{} must say the consent's phrase, word for word and nothing else: {}; its distance from that must be less than {} of that from others like it, got {}",
+    ),
+    "another_speaker": (
+        "{} must be spoken by who is recorded: its similarity to the recordings must be at least {}, got {}",
     ),
     "another_persona": ('event {} must be of persona "{}", got "{}"',),
     "already_born": (
@@ -114,7 +133,7 @@ TEXTS = {
     "no_sound_library": (
         "no sound library could be loaded ({}); on Debian: apt install libportaudio2",
     ),
-    "no_torch": ("the engine torch needs the extra torch, which does not load here: {}",),
+    "no_torch": ("{} needs the extra torch, which does not load here: {}",),
     "non_finite": (
         "samples must be finite, got NaN or infinity",
         "{} must hold finite samples only, got NaN or infinity at {} s",
@@ -184,7 +203,10 @@ TEXTS = {
         "{} must have a schema that this program knows, up to {}, got {}: a newer program wrote it; install that",
     ),
     "store_unreachable": ("{} must be a store that can be opened and written: {}",),
-    "too_little_speech": ("a sound must hold at least {} s of speech, got {} s",),
+    "too_little_speech": (
+        "a sound must hold at least {} s of speech, got {} s",
+        "recordings must hold at least {} s of speech, got {} s",
+    ),
     "too_many_channels": ("{} must have at most {} channels, got {}",),
     "unknown_device": ("{} {} device {}; {}: {}",),
     "unknown_engine": ("engine must be one of {}, got {}",),
@@ -281,6 +303,7 @@ def texts_in_the_source(package: Path) -> dict[str, set[str]]:
         (errors.StoreError, OSError),
         (errors.WeightsError, errors.PersonaVoiceError),
         (errors.PersonaFileError, errors.PersonaVoiceError),
+        (errors.ConsentError, errors.PersonaVoiceError),
     ],
 )
 def test_each_can_be_caught_as_ours_and_as_the_standard_one(

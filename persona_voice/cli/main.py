@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from types import FrameType
 
-from persona_voice.errors import DeviceError, PersonaVoiceError, WeightsError
+from persona_voice.errors import ConsentError, DeviceError, PersonaVoiceError, WeightsError
 
 # Each is a module of this folder with `add_arguments(parser)` and `run(options) -> exit code`.
 COMMANDS = {
@@ -19,6 +19,8 @@ COMMANDS = {
     "convert": "a sound file into the persona's voice",
     "say": "text to speech underneath, the persona on top",
     "monitor": "live, microphone to loudspeaker",
+    "consent": "what somebody is asked before a voice is modelled on theirs",
+    "enrol": "a voice modelled on somebody who left recordings, and agrees",
     "persona": "what is remembered of each persona: shown, taken along, forgotten",
 }
 OK, ERROR, DEVICE, MODEL, INTERRUPTED = 0, 1, 4, 5, 130
@@ -29,7 +31,8 @@ def parser_for(arguments: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="persona-voice",
         description="Any speech in, one persona's voice out.",
-        epilog="Exit codes: 0 ok, 1 error, 2 usage, 4 sound device, 5 model, 130 interrupted.",
+        epilog="Exit codes: 0 ok, 1 error, 2 usage, 4 sound device, 5 model or no consent, "
+        "130 interrupted.",
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     wanted = next((word for word in arguments if word in COMMANDS), None)
@@ -45,7 +48,7 @@ def parser_for(arguments: Sequence[str]) -> argparse.ArgumentParser:
 def exit_code(error: PersonaVoiceError) -> int:
     if isinstance(error, DeviceError):
         return DEVICE
-    return MODEL if isinstance(error, WeightsError) else ERROR
+    return MODEL if isinstance(error, WeightsError | ConsentError) else ERROR
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,11 +1,13 @@
 """A persona: who is spoken as. A value, read from a TOML file."""
 
+import json
 import tomllib
 from dataclasses import dataclass, field, fields
 from importlib.resources import files
 from pathlib import Path
 
 from persona_voice.errors import PersonaFileError
+from persona_voice.persona.folder import data_folder
 from persona_voice.persona.voice import Voice
 
 
@@ -29,7 +31,7 @@ class Persona:
 
     name: str
     weights: str
-    """File name of the converter's weights, among the package's."""
+    """File name of the converter's weights: a whole path, or one among the package's."""
     register_hz: float
     """Geometric mean of her F0."""
     range: float
@@ -48,8 +50,21 @@ def personas_folder() -> Path:
     return Path(str(files("persona_voice"))) / "assets" / "personas"
 
 
+def users_personas_folder() -> Path:
+    """Of those whom this user has enrolled; it may not be there yet."""
+    return data_folder() / "personas"
+
+
 def persona_names() -> list[str]:
-    return sorted(file.parent.name for file in personas_folder().glob("*/persona.toml"))
+    """Of this installation, and of this user."""
+    return sorted(_files())
+
+
+def _files() -> dict[str, Path]:
+    """The files by name; nobody takes the name of one of the installation."""
+    folders = (users_personas_folder(), personas_folder())
+    found = [file for folder in folders for file in folder.glob("*/persona.toml")]
+    return {file.parent.name: file for file in found if not file.parent.name.startswith(".")}
 
 
 def load_persona(name: str = "samantha") -> Persona:
@@ -60,14 +75,21 @@ def load_persona(name: str = "samantha") -> Persona:
     PersonaFileError
         ``unknown_persona``; ``bad_persona_file`` if its file is not what it should be.
     """
-    known = persona_names()
-    if name.lower() not in known:
-        message = f'no persona "{name}" in this installation; there are: {", ".join(known)}'
+    files = _files()
+    if name.lower() not in files:
+        message = f'no persona "{name}" in this installation; there are: {", ".join(sorted(files))}'
         raise PersonaFileError(message, code="unknown_persona", name=name)
-    return read_persona(personas_folder() / name.lower() / "persona.toml")
+    return read_persona(files[name.lower()])
 
 
 def read_persona(file: Path) -> Persona:
+    """Weights that lie beside the file are those that it names.
+
+    Raises
+    ------
+    PersonaFileError
+        ``bad_persona_file``.
+    """
     try:
         values = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
@@ -88,7 +110,19 @@ def read_persona(file: Path) -> Persona:
         if not isinstance(values[name], kind):  # type: ignore[arg-type]  # plain classes, see above
             message = f"{file}: {name} must be a {kind.__name__}, got {values[name]!r}"  # type: ignore[union-attr]
             raise PersonaFileError(message, code="bad_persona_file")
+    beside = file.resolve().parent / values["weights"]
+    if beside.is_file():
+        values["weights"] = str(beside)
     return Persona(**values, delivery=_delivery(file, delivery))
+
+
+def persona_text(persona: Persona) -> str:
+    """A file that `read_persona` reads, of one who speaks as the weights and the speaker do."""
+    optional = ("delivery", "voice")
+    values = {each.name: getattr(persona, each.name) for each in fields(Persona)}
+    # JSON's strings and numbers are TOML's.
+    lines = [f"{name} = {json.dumps(of)}\n" for name, of in values.items() if name not in optional]
+    return "".join(lines)
 
 
 def _delivery(file: Path, values: object) -> Delivery:
