@@ -15,8 +15,6 @@ const SAMPLE: u64 = 1 << 32;
 const SLEW: u64 = SAMPLE / 1_000_000 / 5;
 /// Rows of the filter, as bits of a position.
 const PHASE_BITS: u32 = 9;
-/// What rows are filled up to, as in the resampler.
-const WIDE: usize = 8;
 /// Input samples that are worked on at a time.
 const PIECE: usize = 512;
 
@@ -54,7 +52,7 @@ impl Default for Drift {
 impl Drift {
     /// Between clocks that agree.
     pub fn new() -> Self {
-        let rows = LINEAR.rows(1 << PHASE_BITS, 1.0, 0.0, WIDE);
+        let rows = LINEAR.rows(1 << PHASE_BITS, 1.0, 0.0);
         Self {
             line: vec![0.0; rows.len() + PIECE],
             rows,

@@ -1,22 +1,27 @@
 //! Any rate to any rate, streaming.
 
+use core::slice::ChunksExact;
+use std::sync::Arc;
+
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::error::{check_room, DspError};
-use crate::math::dot::dots;
 use crate::math::kernel::{Kernel, Rows, LINEAR, MINIMUM};
 use crate::math::sample::{tame, LOUDEST};
 use crate::stage::{check_rate, Rates, Stage};
 
-/// Up to so many phases each has its own row: every pair of the common rates.
+/// Up to so many phases each has its own weights: every pair of the common rates.
 const MAX_EXACT_PHASES: usize = 1024;
 /// Rows otherwise. A straight line between rows is off by at most `(pi / 512)^2 / 8`, -107 dB.
 const TABLE_PHASES: usize = 512;
-/// Up to so many phases, and input samples from one output of a phase to the next, outputs are made
-/// side by side.
-const FEW: usize = 8;
-/// Rows are filled up to whole multiples of this otherwise: a register.
-const WIDE: usize = 8;
+/// Outputs of a group, unless a register holds more.
+const GROUP: usize = 8;
+/// So many rows of weights, or fewer, are summed by themselves.
+const PART: usize = 48;
+/// Sums that rows are added to by turns.
+const CHAINS: usize = 2;
+/// Numbers in a cache line.
+const CACHE_LINE: usize = 16;
 /// Input samples that are worked on at a time: more than 10 ms at 48 kHz.
 const PIECE: usize = 512;
 
@@ -40,8 +45,8 @@ pub struct Resampler {
     /// Output and input rate over their greatest common divisor.
     up: usize,
     down: usize,
-    /// Time of the next output minus time of the next input, in input samples times `up`.
-    ahead: usize,
+    /// When the next output is due.
+    due: Due,
     /// `None` for equal rates.
     filter: Option<Filter>,
     latency: usize,
@@ -89,7 +94,7 @@ impl Resampler {
             },
             up,
             down,
-            ahead: 0,
+            due: Due::default(),
             filter: (up != down).then(|| Filter::new(kernel, up, down, wait)),
             latency: latency as usize,
             arch: Arch::new(),
@@ -106,7 +111,7 @@ impl Resampler {
         };
         self.arch.dispatch(Advance {
             filter,
-            ahead: &mut self.ahead,
+            due: &mut self.due,
             input,
             output,
         })
@@ -124,7 +129,7 @@ impl Stage for Resampler {
 
     fn output_len(&self, input_len: usize) -> usize {
         (input_len * self.up)
-            .saturating_sub(self.ahead)
+            .saturating_sub(self.due.ahead)
             .div_ceil(self.down)
     }
 
@@ -145,17 +150,26 @@ impl Stage for Resampler {
     }
 
     fn reset(&mut self) {
-        self.ahead = 0;
+        self.due = Due::default();
         if let Some(filter) = &mut self.filter {
             filter.line.fill(0.0);
         }
     }
 }
 
+/// When the next output is due, and where it stands in its period.
+#[derive(Clone, Copy, Default)]
+struct Due {
+    /// Its time minus that of the next input, in input samples times `up`.
+    ahead: usize,
+    /// Its number among the outputs of a period of [`Groups`].
+    number: usize,
+}
+
 /// What `advance` does, compiled for the processor at hand.
 struct Advance<'a> {
     filter: &'a mut Filter,
-    ahead: &'a mut usize,
+    due: &'a mut Due,
     input: &'a [f32],
     output: &'a mut [f32],
 }
@@ -165,269 +179,292 @@ impl WithSimd for Advance<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> usize {
-        let Self { filter, ahead, .. } = self;
-        let Filter { up, down, .. } = *filter;
+        let Self { filter, due, .. } = self;
+        let Filter { up, down, past, .. } = *filter;
         let mut written = 0;
         for piece in self.input.chunks(PIECE) {
-            filter.take(piece);
-            let due = (piece.len() * up).saturating_sub(*ahead).div_ceil(down);
-            let room = &mut self.output[written..];
-            let count = due.min(room.len());
-            let room = &mut room[..count];
-            if filter.dealt.is_empty() {
-                filter.one_by_one(simd, *ahead, room);
-            } else {
-                // Registers that the outputs of a tile fill.
-                match S::F32_LANES {
-                    16 => filter.side_by_side::<S, 2>(simd, *ahead, room),
-                    8 => filter.side_by_side::<S, 4>(simd, *ahead, room),
-                    4 => filter.side_by_side::<S, 8>(simd, *ahead, room),
-                    _ => filter.side_by_side::<S, TILE>(simd, *ahead, room),
-                }
+            for (y, x) in filter.line[past..].iter_mut().zip(piece) {
+                *y = tame(*x);
             }
+            let all = (piece.len() * up).saturating_sub(due.ahead).div_ceil(down);
+            let room = &mut self.output[written..];
+            let count = all.min(room.len());
+            filter.outputs(simd, *due, &mut room[..count]);
             written += count;
-            // Of a flush that ends here, what is ahead does not matter any more.
-            *ahead = (*ahead + due * down).saturating_sub(piece.len() * up);
-            filter.forget(piece.len());
+            // Of a flush that ends here, what is due does not matter any more.
+            due.ahead = (due.ahead + all * down).saturating_sub(piece.len() * up);
+            due.number = (due.number + all) % filter.period();
+            filter.line.copy_within(piece.len()..piece.len() + past, 0);
         }
         written
     }
 }
 
-/// Outputs of a tile.
-const TILE: usize = 32;
-
-/// The rows of the filter, and the input that it still sees.
-///
-/// ```text
-///   line    [ what a row spans | the piece at hand ]
-///   dealt   the same like cards into `down` hands: what outputs of a phase need lies side by side
-///   made    outputs of each phase, side by side
-/// ```
+/// The weights, and the input that they still are for.
 #[derive(Clone)]
 struct Filter {
-    /// One for each phase, or a table of them to go between.
-    rows: Rows,
-    phases: usize,
+    weights: Weights,
     up: usize,
     down: usize,
+    /// `past` samples, then the piece at hand, then what weighs nothing yet.
     line: Vec<f32>,
-    /// Empty where phases are many, and the outputs of each few.
-    dealt: Vec<f32>,
+    past: usize,
+    /// Outputs of the piece at hand, with room for the rest of a group on both sides.
     made: Vec<f32>,
+}
+
+#[derive(Clone)]
+enum Weights {
+    Exact(Groups),
+    /// A table to go between, where phases are too many.
+    Between(Rows),
 }
 
 impl Filter {
     fn new(kernel: &Kernel, up: usize, down: usize, wait: f64) -> Self {
-        let phases = if up <= MAX_EXACT_PHASES {
-            up
+        let weights = if up <= MAX_EXACT_PHASES {
+            Weights::Exact(Groups::new(kernel, up, down, wait))
         } else {
-            TABLE_PHASES
+            let apart = up.min(down) as f64 / down as f64;
+            Weights::Between(kernel.rows(TABLE_PHASES, apart, wait))
         };
-        let few = up <= FEW && down <= FEW;
-        let apart = up.min(down) as f64 / down as f64;
-        let rows = kernel.rows(phases, apart, wait, if few { 1 } else { WIDE });
-        let line = rows.len() + PIECE;
-        // What is read past the end belongs to outputs that are not due.
-        let hand = line.div_ceil(down) + TILE;
-        let of_phase = PIECE.div_ceil(down) + TILE;
+        let (past, beyond, made) = match &weights {
+            Weights::Exact(of) => {
+                let made = (PIECE * up).div_ceil(down) + 2 * of.width;
+                (of.len, of.len, made)
+            }
+            Weights::Between(rows) => (rows.len(), 0, 0),
+        };
         Self {
-            phases,
+            weights,
             up,
             down,
-            line: vec![0.0; line],
-            dealt: vec![0.0; if few { hand * down } else { 0 }],
-            made: vec![0.0; if few { of_phase * up } else { 0 }],
-            rows,
+            line: vec![0.0; past + PIECE + beyond],
+            past,
+            made: vec![0.0; made],
+        }
+    }
+
+    fn period(&self) -> usize {
+        match &self.weights {
+            Weights::Exact(groups) => groups.period,
+            Weights::Between(_) => 1,
         }
     }
 
     #[inline(always)]
-    fn take(&mut self, piece: &[f32]) {
-        for (y, x) in self.line[self.rows.len()..].iter_mut().zip(piece) {
-            *y = tame(*x);
-        }
-    }
-
-    #[inline(always)]
-    fn forget(&mut self, count: usize) {
-        self.line.copy_within(count..count + self.rows.len(), 0);
-    }
-
-    /// Outputs from the one due `ahead` (in samples times `up`) after the first input of the piece.
-    #[inline(always)]
-    fn side_by_side<S: Simd, const WIDE: usize>(
-        &mut self,
-        simd: S,
-        ahead: usize,
-        output: &mut [f32],
-    ) {
-        let Self { up, down, .. } = *self;
-        match down {
-            1 => self.dealt[..self.line.len()].copy_from_slice(&self.line),
-            2 => deal::<2>(&self.line, &mut self.dealt),
-            3 => deal::<3>(&self.line, &mut self.dealt),
-            _ => deal_any(&self.line, &mut self.dealt, down),
-        }
-        let (hand, of_phase) = (self.dealt.len() / down, self.made.len() / up);
-        for first in 0..up.min(output.len()) {
-            let time = ahead + first * down;
-            let (newest, phase) = (time / up, time % up);
-            let row = self.rows.row(phase);
-            let count = (output.len() - first).div_ceil(up);
-            let made = &mut self.made[first * of_phase..][..of_phase];
-            for (tile, at) in made.chunks_exact_mut(TILE).zip((0..count).step_by(TILE)) {
-                let y = S::as_mut_simd_f32s(tile).0;
-                y.fill(simd.splat_f32s(0.0));
-                for from in 0..down.min(row.len()) {
-                    let oldest = newest + 1 + from;
-                    let x = &self.dealt[oldest % down * hand + oldest / down + at..];
-                    add_products::<S, WIDE>(simd, &row[from..], down, x, y);
+    fn outputs<S: Simd>(&mut self, simd: S, due: Due, output: &mut [f32]) {
+        let groups = match &self.weights {
+            Weights::Exact(groups) => groups,
+            Weights::Between(rows) => {
+                for (y, m) in output.iter_mut().zip(0..) {
+                    *y = self.between(simd, rows, due.ahead + m * self.down);
                 }
+                return;
             }
+        };
+        let due = Outputs {
+            line: &self.line,
+            first: groups.first(self.past * self.up + due.ahead, due.number),
+            number: due.number,
+            count: output.len(),
+        };
+        // Registers that a group fills.
+        match groups.width / S::F32_LANES {
+            1 => groups.apply::<S, 1>(simd, &due, &mut self.made),
+            2 => groups.apply::<S, 2>(simd, &due, &mut self.made),
+            8 => groups.apply::<S, 8>(simd, &due, &mut self.made),
+            _ => groups.apply::<S, 16>(simd, &due, &mut self.made),
         }
-        match up {
-            1 => weave::<1>(&self.made, output),
-            2 => weave::<2>(&self.made, output),
-            3 => weave::<3>(&self.made, output),
-            _ => weave_any(&self.made, up, output),
-        }
+        output.copy_from_slice(&self.made[groups.width..][..output.len()]);
     }
 
-    /// The same where a phase comes up a few times at most: those of one phase share its row.
+    /// One output, due `late` (in samples times `up`) after the first input of the piece, on a straight
+    /// line between two rows.
     #[inline(always)]
-    fn one_by_one<S: Simd>(&self, simd: S, ahead: usize, output: &mut [f32]) {
-        let Self { up, down, .. } = *self;
-        if self.phases != up {
-            for (y, m) in output.iter_mut().zip(0..) {
-                let time = ahead + m * down;
-                *y = self.between(simd, time / up, time % up);
-            }
-            return;
-        }
-        for first in 0..up.min(output.len()) {
-            let time = ahead + first * down;
-            let row = self.rows.row(time % up);
-            let x = |k: usize| &self.line[time / up + 1 + k * down..][..row.len()];
-            let count = (output.len() - first).div_ceil(up);
-            let mut k = 0;
-            while k + 3 <= count {
-                let sums = dots(simd, [x(k), x(k + 1), x(k + 2)], row);
-                for n in 0..3 {
-                    output[first + (k + n) * up] = hold(sums[n]);
-                }
-                k += 3;
-            }
-            while k < count {
-                output[first + k * up] = hold(dots(simd, [x(k)], row)[0]);
-                k += 1;
-            }
-        }
-    }
-
-    /// One output, due `late` (in samples times `up`) after the input at `newest` of the piece, on a
-    /// straight line between two rows.
-    #[inline(always)]
-    fn between<S: Simd>(&self, simd: S, newest: usize, late: usize) -> f32 {
-        let x = &self.line[newest + 1..][..self.rows.len()];
-        let (index, part) = (late * self.phases / self.up, late * self.phases % self.up);
-        hold(
-            self.rows
-                .between(simd, x, index, part as f32 / self.up as f32),
-        )
+    fn between<S: Simd>(&self, simd: S, rows: &Rows, late: usize) -> f32 {
+        let (newest, late) = (late / self.up, late % self.up);
+        let x = &self.line[newest + 1..][..rows.len()];
+        let (index, part) = (late * TABLE_PHASES / self.up, late * TABLE_PHASES % self.up);
+        hold(rows.between(simd, x, index, part as f32 / self.up as f32))
     }
 }
 
-/// Adds what a hand contributes to a tile, by every `down`th weight: each output's samples lie one further
-/// than those of the output before. From both ends to the middle, so that sums stay small, and so exact,
-/// as long as may be; and no chain waits for the other.
+/// Weights of outputs that are made side by side. After a period all comes again: every phase, as often as
+/// it takes to fill groups.
+///
+/// ```text
+///   samples, oldest first      x  x  x  x  x  x  x  x  x
+///   weigh in output 0          w  w  w  w  w  .  .  .  .
+///                   1          .  .  w  w  w  w  w  .  .
+///                   2          .  .  .  .  w  w  w  w  w
+/// ```
+#[derive(Clone)]
+struct Groups {
+    /// `[groups, samples, outputs]`, after what there is before the first cache line.
+    weights: Arc<Vec<f32>>,
+    begin: usize,
+    /// Samples of a group, in parts, and how many of them its first output may see.
+    len: usize,
+    part: usize,
+    taps: usize,
+    /// From the first sample of the first group to that of each.
+    skips: Arc<[usize]>,
+    /// Outputs of a group and of a period, and samples of that.
+    width: usize,
+    period: usize,
+    samples: usize,
+    up: usize,
+    down: usize,
+}
+
+impl Groups {
+    fn new(kernel: &Kernel, up: usize, down: usize, wait: f64) -> Self {
+        let width = Arch::new().dispatch(Lanes).max(GROUP);
+        let empty = |turns: usize| (turns * up).next_multiple_of(width) - turns * up;
+        let full = |turns: &usize| 16 * empty(*turns) < turns * up;
+        let period = up * (1..width).find(full).unwrap_or(width);
+        let apart = up.min(down) as f64 / down as f64;
+        let taps = ((kernel.length as f64 + wait) / apart).ceil() as usize;
+        let seen = taps + ((width - 1) * down).div_ceil(up);
+        let part = seen.div_ceil(seen.div_ceil(PART)).next_multiple_of(CHAINS);
+        let len = seen.next_multiple_of(part);
+        let groups = period.div_ceil(width);
+        let mut weights = vec![0.0; groups * len * width + CACHE_LINE];
+        let to_line = weights.as_ptr().align_offset(CACHE_LINE * size_of::<f32>());
+        let begin = to_line.min(CACHE_LINE);
+        for output in 0..period {
+            let (group, place) = (output / width, output % width);
+            // In samples, from the first that the group sees.
+            let late = (group * width * down % up + place * down) as f64 / up as f64;
+            let of_output = kernel.weights((taps - 1) as f64 + late, apart, wait, len);
+            let group = &mut weights[begin + group * len * width..];
+            let places = group.iter_mut().skip(place).step_by(width);
+            places.zip(of_output).for_each(|(y, weight)| *y = weight);
+        }
+        Self {
+            weights: weights.into(),
+            begin,
+            len,
+            part,
+            taps,
+            skips: (0..groups).map(|of| of * width * down / up).collect(),
+            width,
+            period,
+            samples: period / up * down,
+            up,
+            down,
+        }
+    }
+
+    /// Where the first sample of a period lies that began before output `number`, which is `late` after the
+    /// line begins: a period further, so that none lies below 0.
+    #[inline(always)]
+    fn first(&self, late: usize, number: usize) -> usize {
+        (late + self.samples * self.up - number * self.down) / self.up + 1 - self.taps
+    }
+
+    /// Writes outputs to `made` from `width` on. What is about them is of no use.
+    #[inline(always)]
+    fn apply<S: Simd, const WIDE: usize>(&self, simd: S, due: &Outputs, made: &mut [f32]) {
+        let Self {
+            width,
+            period,
+            samples,
+            ..
+        } = *self;
+        let weights = self.weights[self.begin..].chunks_exact(self.len * width);
+        let end = due.number + due.count;
+        let (whole, rest) = (end / period, end % period);
+        // The last group may reach into the next period, whose first is written after it.
+        for ((group, weights), skip) in weights.enumerate().zip(&*self.skips).rev() {
+            let place = group * width;
+            let count = whole + usize::from(place < rest);
+            let mut n = usize::from(place + width <= due.number);
+            while n < count {
+                let line = &due.line[due.first + skip + n * samples - samples..];
+                let made = &mut made[width + place + n * period - due.number..];
+                let apart = (samples, period);
+                let parts = weights.chunks_exact(self.part * width);
+                n += match count - n {
+                    1 => sums::<S, WIDE, 1>(simd, parts, line, made, apart),
+                    2 => sums::<S, WIDE, 2>(simd, parts, line, made, apart),
+                    3 => sums::<S, WIDE, 3>(simd, parts, line, made, apart),
+                    _ => sums::<S, WIDE, 4>(simd, parts, line, made, apart),
+                };
+            }
+        }
+    }
+}
+
+/// How many numbers a register holds.
+struct Lanes;
+
+impl WithSimd for Lanes {
+    type Output = usize;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) -> usize {
+        S::F32_LANES
+    }
+}
+
+/// Outputs of a piece, from number `number` of a period on.
+struct Outputs<'a> {
+    line: &'a [f32],
+    first: usize,
+    number: usize,
+    count: usize,
+}
+
+/// A group of `N` periods, whose samples and outputs are `apart`; gives `N`. Rows are summed by parts, so
+/// that sums stay small, and so exact; and in chains, so that none waits for another.
 #[inline(always)]
 #[allow(clippy::needless_range_loop)] // indices become registers; iterators over them do not
-fn add_products<S: Simd, const WIDE: usize>(
+fn sums<S: Simd, const WIDE: usize, const N: usize>(
     simd: S,
-    weights: &[f32],
-    down: usize,
-    x: &[f32],
-    y: &mut [S::f32s],
-) {
-    let count = weights.len().div_ceil(down);
-    let x = &x[..count + TILE];
-    let mut sums = [[simd.splat_f32s(0.0); WIDE]; 2];
-    for k in 0..count / 2 {
-        for (chain, k) in [k, count - 1 - k].into_iter().enumerate() {
-            let weight = simd.splat_f32s(weights[k * down]);
-            let x = S::as_simd_f32s(&x[k..k + TILE]).0;
-            for wide in 0..WIDE {
-                sums[chain][wide] = simd.mul_add_e_f32s(weight, x[wide], sums[chain][wide]);
+    parts: ChunksExact<f32>,
+    line: &[f32],
+    made: &mut [f32],
+    apart: (usize, usize),
+) -> usize {
+    let mut all = [[simd.splat_f32s(0.0); WIDE]; N];
+    let mut line = line;
+    for rows in parts {
+        let (rows, _) = pulp::as_arrays::<WIDE, _>(S::as_simd_f32s(rows).0);
+        let (turns, _) = rows.as_chunks::<CHAINS>();
+        let x: [&[[f32; CHAINS]]; N] = core::array::from_fn(|n| {
+            let x = &line[n * apart.0..][..turns.len() * CHAINS];
+            &x.as_chunks().0[..turns.len()]
+        });
+        let mut sums = [[[simd.splat_f32s(0.0); WIDE]; N]; CHAINS];
+        for turn in 0..turns.len() {
+            for chain in 0..CHAINS {
+                for n in 0..N {
+                    let x = simd.splat_f32s(x[n][turn][chain]);
+                    for wide in 0..WIDE {
+                        let sum = &mut sums[chain][n][wide];
+                        *sum = simd.mul_add_e_f32s(turns[turn][chain][wide], x, *sum);
+                    }
+                }
             }
         }
+        for n in 0..N {
+            for wide in 0..WIDE {
+                let of_part = simd.add_f32s(sums[0][n][wide], sums[1][n][wide]);
+                all[n][wide] = simd.add_f32s(all[n][wide], of_part);
+            }
+        }
+        line = &line[rows.len()..];
     }
-    if count % 2 == 1 {
-        let weight = simd.splat_f32s(weights[count / 2 * down]);
-        let x = S::as_simd_f32s(&x[count / 2..][..TILE]).0;
-        for wide in 0..WIDE {
-            sums[0][wide] = simd.mul_add_e_f32s(weight, x[wide], sums[0][wide]);
+    let (least, most) = (simd.splat_f32s(-LOUDEST), simd.splat_f32s(LOUDEST));
+    for (n, sums) in all.into_iter().enumerate() {
+        let y = S::as_mut_simd_f32s(&mut made[n * apart.1..][..WIDE * S::F32_LANES]).0;
+        for (y, sum) in y.iter_mut().zip(sums) {
+            *y = simd.max_f32s(least, simd.min_f32s(most, sum));
         }
     }
-    for wide in 0..WIDE {
-        y[wide] = simd.add_f32s(y[wide], simd.add_f32s(sums[0][wide], sums[1][wide]));
-    }
-}
-
-/// Deals samples into as many hands.
-#[inline(always)]
-fn deal<const HANDS: usize>(line: &[f32], dealt: &mut [f32]) {
-    let hand = dealt.len() / HANDS;
-    let mut hands = dealt.chunks_exact_mut(hand);
-    let hands: [&mut [f32]; HANDS] = core::array::from_fn(|_| hands.next().unwrap_or_default());
-    let rounds = line.chunks_exact(HANDS);
-    for (k, x) in rounds.remainder().iter().enumerate() {
-        hands[k][line.len() / HANDS] = *x;
-    }
-    for (n, round) in rounds.enumerate().take(hand) {
-        for k in 0..HANDS {
-            hands[k][n] = round[k];
-        }
-    }
-}
-
-#[inline(always)]
-fn deal_any(line: &[f32], dealt: &mut [f32], hands: usize) {
-    let hand = dealt.len() / hands;
-    for (first, hand) in dealt.chunks_exact_mut(hand).enumerate() {
-        for (y, x) in hand.iter_mut().zip(line[first..].iter().step_by(hands)) {
-            *y = *x;
-        }
-    }
-}
-
-/// Takes an output of each phase by turns.
-#[inline(always)]
-fn weave<const PHASES: usize>(made: &[f32], output: &mut [f32]) {
-    let of_phase = made.len() / PHASES;
-    let mut each = made.chunks_exact(of_phase);
-    let phases: [&[f32]; PHASES] = core::array::from_fn(|_| each.next().unwrap_or_default());
-    let whole = output.len() / PHASES;
-    let mut turns = output.chunks_exact_mut(PHASES);
-    for (n, turn) in (0..of_phase.min(whole)).zip(&mut turns) {
-        for k in 0..PHASES {
-            turn[k] = hold(phases[k][n]);
-        }
-    }
-    for (y, phase) in turns.into_remainder().iter_mut().zip(phases) {
-        *y = hold(phase[whole]);
-    }
-}
-
-#[inline(always)]
-fn weave_any(made: &[f32], phases: usize, output: &mut [f32]) {
-    let of_phase = made.len() / phases;
-    for (first, phase) in made.chunks_exact(of_phase).enumerate() {
-        let outputs = output.iter_mut().skip(first).step_by(phases);
-        for (y, made) in outputs.zip(phase) {
-            *y = hold(*made);
-        }
-    }
+    N
 }
 
 #[inline(always)]
@@ -450,10 +487,10 @@ mod tests {
     /// By the plainest registers, which some processors have alone.
     fn plainly(mut stage: Resampler, input: &[f32], output: &mut [f32]) {
         if let Some(filter) = &mut stage.filter {
-            let ahead = &mut stage.ahead;
+            let due = &mut stage.due;
             let all = Advance {
                 filter,
-                ahead,
+                due,
                 input,
                 output,
             };

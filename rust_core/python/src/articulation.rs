@@ -26,7 +26,7 @@ impl Articulation {
             .process(&own, &mut output)
             .map_err(|error| setting_error(py, error))?;
         let count = output.len() / Network::WIDTH_OUT;
-        frames_out(py, output, count, Network::WIDTH_OUT)
+        frames_out(py, &output, count, Network::WIDTH_OUT)
     }
 
     fn reset(&mut self) {

@@ -45,7 +45,7 @@ impl Batch {
         let mut output = vec![0.0; input.len()];
         py.detach(|| self.0.process(&input, &mut output))
             .map_err(|error| setting_error(py, error))?;
-        frames_out(py, output, self.0.slots(), len)
+        frames_out(py, &output, self.0.slots(), len)
     }
 
     fn set_targets(

@@ -1,7 +1,9 @@
 //! Doors between numpy and the core: what comes in is checked here, once.
 
-use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyUntypedArrayMethods};
+use numpy::ndarray::ArrayView2;
+use numpy::{PyArray1, PyArray2, PyArrayMethods, PyUntypedArrayMethods};
 use persona_dsp::{Analyzer, DspError, Stage};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::IntoPyDict;
 
@@ -23,29 +25,12 @@ fn python_error(py: Python<'_>, message: String, code: &'static str) -> PyErr {
 
 /// A contiguous block of `float32`, copied, so that nobody can change it while the core reads.
 pub fn block(value: &Bound<'_, PyAny>) -> PyResult<Vec<f32>> {
-    let mut samples = Vec::new();
-    block_into(value, &mut samples)?;
-    Ok(samples)
-}
-
-/// The same into memory that is there.
-fn block_into(value: &Bound<'_, PyAny>, samples: &mut Vec<f32>) -> PyResult<()> {
-    let array: PyReadonlyArray1<'_, f32> = value
-        .extract()
+    let array: &Bound<'_, PyArray1<f32>> = value
+        .cast()
         .map_err(|_| wrong_array(value, "one dimension"))?;
-    let given = array
-        .as_slice()
-        .map_err(|_| wrong_array(value, "one dimension, contiguous"))?;
-    samples.clear();
-    samples.extend_from_slice(given);
-    Ok(())
-}
-
-/// What a stage's blocks are copied to and made in, kept from call to call.
-#[derive(Default)]
-pub struct Room {
-    input: Vec<f32>,
-    output: Vec<f32>,
+    array
+        .to_vec()
+        .map_err(|_| wrong_array(value, "one dimension, contiguous"))
 }
 
 /// Contiguous `float32` frames `[frames, width]`, copied, row after row.
@@ -75,20 +60,19 @@ pub fn wrong_array(value: &Bound<'_, PyAny>, rule: &str) -> PyErr {
     python_error(value.py(), message, "wrong_array")
 }
 
-/// One `process` of a stage, with the interpreter released.
+/// One `process` of a stage, with the interpreter released. `output` is kept from call to call.
 pub fn run_stage<'py, S: Stage>(
     py: Python<'py>,
     stage: &mut S,
-    room: &mut Room,
+    output: &mut Vec<f32>,
     value: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyArray1<f32>>> {
-    let Room { input, output } = room;
-    block_into(value, input)?;
+    let input = block(value)?;
     let due = stage.output_len(input.len());
     if output.len() < due {
         output.resize(due, 0.0);
     }
-    py.detach(|| stage.process(input, output))
+    py.detach(|| stage.process(&input, output))
         .map_err(|error| setting_error(py, error))?;
     Ok(PyArray1::from_slice(py, &output[..due]))
 }
@@ -116,15 +100,17 @@ pub fn run_analyzer<'py, A: Analyzer>(
     let mut output = vec![0.0; count * width];
     py.detach(|| analyzer.process(&input, &mut output))
         .map_err(|error| setting_error(py, error))?;
-    frames_out(py, output, count, width)
+    frames_out(py, &output, count, width)
 }
 
 /// Numbers, row after row, as an array `[count, width]`.
-pub fn frames_out(
-    py: Python<'_>,
-    numbers: Vec<f32>,
+pub fn frames_out<'py>(
+    py: Python<'py>,
+    numbers: &[f32],
     count: usize,
     width: usize,
-) -> PyResult<Bound<'_, PyArray2<f32>>> {
-    PyArray1::from_vec(py, numbers).reshape([count, width])
+) -> PyResult<Bound<'py, PyArray2<f32>>> {
+    let frames = ArrayView2::from_shape([count, width], numbers)
+        .map_err(|error| PyValueError::new_err(error.to_string()))?;
+    Ok(PyArray2::from_array(py, &frames))
 }

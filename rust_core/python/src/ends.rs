@@ -90,7 +90,7 @@ impl Ends {
             })
         })
         .map_err(|error| setting_error(py, error))?;
-        stopped.map_or_else(|| frames_out(py, output, slots, len), Err)
+        stopped.map_or_else(|| frames_out(py, &output, slots, len), Err)
     }
 
     fn set_manner(&mut self, py: Python<'_>, slot: i64, manner: [f32; 6]) -> PyResult<()> {
@@ -211,7 +211,7 @@ fn on_threads<T: Send, W: FnOnce() -> T + Send>(works: impl Iterator<Item = W>) 
 
 /// One call of what Python makes of it: `[slots, 87]` in, `[slots, 241]` out.
 fn answer(make: &Bound<'_, PyAny>, slots: usize, heard: &[f32], made: &mut [f32]) -> PyResult<()> {
-    let input = frames_out(make.py(), heard.to_vec(), slots, Core::HEARD)?;
+    let input = frames_out(make.py(), heard, slots, Core::HEARD)?;
     let answered = frames(&make.call1((input,))?, Core::MADE)?;
     if answered.len() != made.len() {
         let got = answered.len() / Core::MADE;

@@ -47,7 +47,7 @@ impl Network {
         let mut output = vec![0.0; count * Core::WIDTH_OUT];
         py.detach(|| self.0.process(&input, &mut output))
             .map_err(|error| setting_error(py, error))?;
-        frames_out(py, output, count, Core::WIDTH_OUT)
+        frames_out(py, &output, count, Core::WIDTH_OUT)
     }
 
     fn reset(&mut self) {

@@ -160,7 +160,7 @@ pub fn status(now: PathStatus) -> Status {
 fn answer(convert: &Bound<'_, PyAny>, mel: &[f32], out: &mut [f32]) -> PyResult<()> {
     let py = convert.py();
     let width = CoreNetwork::WIDTH_IN;
-    let input: Bound<'_, PyArray2<f32>> = frames_out(py, mel.to_vec(), mel.len() / width, width)?;
+    let input: Bound<'_, PyArray2<f32>> = frames_out(py, mel, mel.len() / width, width)?;
     let answered = frames(&convert.call1((input,))?, CoreNetwork::WIDTH_OUT)?;
     if answered.len() != out.len() {
         let got = answered.len() / CoreNetwork::WIDTH_OUT;

@@ -4,11 +4,11 @@
 macro_rules! stage {
     ($name:ident, $core:ty, { $($own:tt)* }) => {
         #[pyo3::pyclass(module = "persona_voice._core")]
-        pub struct $name($core, $crate::convert::Room);
+        pub struct $name($core, Vec<f32>);
 
         impl From<$core> for $name {
             fn from(stage: $core) -> Self {
-                Self(stage, Default::default())
+                Self(stage, Vec::new())
             }
         }
 

@@ -69,7 +69,7 @@ impl Envelopes {
         let mut output = vec![0.0; count * width];
         py.detach(|| self.0.process(&input, &mut output))
             .map_err(|error| setting_error(py, error))?;
-        frames_out(py, output, count, width)
+        frames_out(py, &output, count, width)
     }
 
     fn reset(&mut self) {

@@ -3,7 +3,7 @@
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::error::{check_room, DspError};
-use crate::level::peaks::{larger, largest, size, top, Quarters, WIDE};
+use crate::level::peaks::{bend, larger, largest, size, top, Quarters, WIDE};
 use crate::level::Loudness;
 use crate::math::db::db_from_power;
 use crate::math::sample::tame;
@@ -41,7 +41,7 @@ pub struct Meter {
     /// `PAST` samples, the hop at hand, and room for whole registers.
     heard: Vec<f32>,
     weighting: Weighting,
-    /// Of the newest hops, and where the next goes.
+    /// Of the newest hops, each twice, so that they lie side by side from where the next goes on.
     energies: Vec<f64>,
     at: usize,
     quarters: Quarters,
@@ -59,18 +59,27 @@ impl Meter {
             in_hop: 0,
             heard: vec![0.0; PAST + hop.next_multiple_of(WIDE)],
             weighting: Weighting::new(f64::from(sample_rate), hop),
-            energies: vec![0.0; SHORT_TERM],
+            energies: vec![0.0; 2 * SHORT_TERM],
             at: 0,
             quarters: Quarters::new(HALF),
             arch: Arch::new(),
         })
     }
 
-    fn frame(&mut self, out: &mut [f32]) {
-        let arch = self.arch;
-        let (energy, peak) = arch.dispatch(Hear(self));
+    #[inline(always)]
+    fn frame<S: Simd>(&mut self, simd: S, out: &mut [f32]) {
+        let x = &self.heard[PAST - FIR_PAST..PAST + self.hop];
+        // Registers that as many numbers as stretches fill.
+        let energy = match S::F64_LANES {
+            8 => self.weighting.energy::<S, 1>(simd, x),
+            4 => self.weighting.energy::<S, 2>(simd, x),
+            2 => self.weighting.energy::<S, 4>(simd, x),
+            _ => self.weighting.energy::<S, STRETCHES>(simd, x),
+        };
         self.energies[self.at] = energy;
+        self.energies[self.at + SHORT_TERM] = energy;
         self.at = (self.at + 1) % SHORT_TERM;
+        let peak = true_peak(simd, &self.quarters, &self.heard, self.hop);
         out[0] = self.loudness(MOMENTARY);
         out[1] = self.loudness(SHORT_TERM);
         out[2] = (20.0 * peak.log10()).max(Loudness::FLOOR_DB);
@@ -78,46 +87,56 @@ impl Meter {
     }
 
     /// Of the newest `hops`, which are summed anew: what was loud leaves nothing behind.
+    #[inline(always)]
     fn loudness(&self, hops: usize) -> f32 {
-        let (newer, older) = self.energies.split_at(self.at);
-        let of_newer = hops.min(newer.len());
-        let sum = total(&newer[newer.len() - of_newer..])
-            + total(&older[older.len() - (hops - of_newer)..]);
-        let mean = sum / (hops * self.hop) as f64;
+        let newest = &self.energies[self.at..][SHORT_TERM - hops..SHORT_TERM];
+        let mean = total(newest) / (hops * self.hop) as f64;
         ((LIFT_DB + db_from_power(mean)) as f32).max(Loudness::FLOOR_DB)
     }
 }
 
-/// In four sums side by side.
+/// In many sums side by side.
+#[inline(always)]
 fn total(energies: &[f64]) -> f64 {
-    let mut sums = [0.0; 4];
-    let fours = energies.chunks_exact(4);
-    let rest: f64 = fours.remainder().iter().sum();
-    for four in fours {
-        for (sum, energy) in sums.iter_mut().zip(four) {
+    let mut sums = [0.0; 20];
+    for energies in energies.chunks_exact(sums.len()) {
+        for (sum, energy) in sums.iter_mut().zip(energies) {
             *sum += energy;
         }
     }
-    sums.iter().sum::<f64>() + rest
+    sums.iter().sum()
 }
 
-/// Energy of the weighted hop at hand, and its true peak, compiled for the processor at hand.
-struct Hear<'a>(&'a mut Meter);
+/// What `process` does, compiled for the processor at hand.
+struct Hear<'a> {
+    meter: &'a mut Meter,
+    input: &'a [f32],
+    output: &'a mut [f32],
+}
 
 impl WithSimd for Hear<'_> {
-    type Output = (f64, f32);
+    type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> (f64, f32) {
-        let Meter {
-            heard,
-            hop,
-            weighting,
-            quarters,
-            ..
-        } = self.0;
-        let energy = weighting.energy::<S>(&heard[PAST - FIR_PAST..PAST + *hop]);
-        (energy, true_peak(simd, quarters, heard, *hop))
+    fn with_simd<S: Simd>(self, simd: S) {
+        let meter = self.meter;
+        let mut rows = self.output.chunks_exact_mut(3);
+        let mut rest = self.input;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(rest.len().min(meter.hop - meter.in_hop));
+            let room = &mut meter.heard[PAST + meter.in_hop..];
+            for (y, x) in room.iter_mut().zip(now) {
+                *y = tame(*x);
+            }
+            meter.in_hop += now.len();
+            rest = later;
+            if meter.in_hop == meter.hop {
+                if let Some(row) = rows.next() {
+                    meter.frame(simd, row);
+                }
+                meter.in_hop = 0;
+            }
+        }
     }
 }
 
@@ -128,8 +147,17 @@ fn true_peak<S: Simd>(simd: S, quarters: &Quarters, heard: &[f32], hop: usize) -
     let floor = size(&heard[HALF..HALF + hop]);
     for first in (0..hop).step_by(WIDE) {
         let needed = &heard[first + 1..first + WIDE + PAST];
-        // No wave through samples this small is as large as the largest sample.
-        if size(needed) * quarters.most() < floor {
+        // No wave through samples as small and as smooth is as large as the largest sample.
+        let (by_size, by_bend) = quarters.bounds();
+        let ends = larger(
+            size(&needed[HALF - 1..][..WIDE]),
+            needed[HALF - 1 + WIDE].abs(),
+        );
+        let bends = larger(
+            bend(&needed[..WIDE + 2]),
+            bend(&needed[PAST - 3..][..WIDE + 2]),
+        );
+        if ends * by_size + bends * by_bend < floor {
             continue;
         }
         let line = &heard[first + 1..];
@@ -188,23 +216,12 @@ impl Analyzer for Meter {
     fn process(&mut self, input: &[f32], output: &mut [f32]) -> Result<usize, DspError> {
         let frames = self.frames(input.len());
         check_room(frames * self.width(), output.len())?;
-        let mut rows = output.chunks_exact_mut(3);
-        let mut rest = input;
-        while !rest.is_empty() {
-            let (now, later) = rest.split_at(rest.len().min(self.hop - self.in_hop));
-            let room = &mut self.heard[PAST + self.in_hop..];
-            for (y, x) in room.iter_mut().zip(now) {
-                *y = tame(*x);
-            }
-            self.in_hop += now.len();
-            rest = later;
-            if self.in_hop == self.hop {
-                if let Some(row) = rows.next() {
-                    self.frame(row);
-                }
-                self.in_hop = 0;
-            }
-        }
+        let arch = self.arch;
+        arch.dispatch(Hear {
+            meter: self,
+            input,
+            output,
+        });
         Ok(frames)
     }
 
@@ -220,18 +237,67 @@ impl Analyzer for Meter {
 /// Samples before each that its numerator sees.
 const FIR_PAST: usize = 4;
 
+/// Stretches of a hop that are weighted side by side.
+const STRETCHES: usize = 8;
+
 /// The K-weighting: a shelf that lifts what is high, and a high pass, as one numerator for all samples
-/// side by side and two recursions one after the other.
+/// and two recursions one after the other.
+///
+/// A recursion waits for itself. So a hop is cut into stretches, which go side by side: once from silence,
+/// which says how each ends but for what it began with; and once more from there on.
 #[derive(Clone)]
 struct Weighting {
     numerator: [f64; FIR_PAST + 1],
+    poles: Poles,
+    last: Last,
+    /// What silence of a stretch's length makes of each of `Last`.
+    faded: [Last; 4],
+    /// Samples of a stretch.
+    len: usize,
+    /// A sample of each stretch after the other, from `FIR_PAST` before the first on; and what the
+    /// numerator gives.
+    turned: Vec<[f64; STRETCHES]>,
+    fed: Vec<[f64; STRETCHES]>,
+}
+
+/// Coefficients of the two recursions.
+#[derive(Clone, Copy)]
+struct Poles {
     shelf: [f64; 2],
     high_pass: [f64; 2],
-    /// The last two of each recursion, the newest first.
-    after_shelf: [f64; 2],
-    after_both: [f64; 2],
-    /// What the numerator gives for the hop at hand.
-    scratch: Vec<f64>,
+}
+
+/// The last two of each recursion, the newest first: after the shelf, after both.
+type Last = [f64; 4];
+
+impl Poles {
+    #[inline(always)]
+    fn step<S: Simd>(&self, fed: f64, last: Last) -> Last {
+        let ([a1, a2], [b1, b2], [v1, v2, y1, y2]) = (self.shelf, self.high_pass, last);
+        let v = fused::<S>(-a1, v1, fused::<S>(-a2, v2, fed));
+        let y = fused::<S>(-b1, y1, fused::<S>(-b2, y2, v));
+        [v, v1, y, y1]
+    }
+
+    /// The same of all stretches.
+    #[inline(always)]
+    fn steps<S: Simd, const WIDE: usize>(
+        &self,
+        simd: S,
+        fed: &[S::f64s; WIDE],
+        last: &mut [[S::f64s; WIDE]; 4],
+    ) {
+        let [a1, a2] = self.shelf.map(|a| simd.splat_f64s(-a));
+        let [b1, b2] = self.high_pass.map(|b| simd.splat_f64s(-b));
+        for n in 0..WIDE {
+            let [v1, v2, y1, y2] = last.map(|of| of[n]);
+            let v = simd.mul_add_e_f64s(a1, v1, simd.mul_add_e_f64s(a2, v2, fed[n]));
+            let y = simd.mul_add_e_f64s(b1, y1, simd.mul_add_e_f64s(b2, y2, v));
+            for (last, new) in last.iter_mut().zip([v, v1, y, y1]) {
+                last[n] = new;
+            }
+        }
+    }
 }
 
 impl Weighting {
@@ -244,62 +310,104 @@ impl Weighting {
                 numerator[i + j] += a * b;
             }
         }
-        Self {
-            numerator,
+        let poles = Poles {
             shelf: shelf_poles,
             high_pass: high_poles,
-            after_shelf: [0.0; 2],
-            after_both: [0.0; 2],
-            scratch: vec![0.0; hop],
+        };
+        let len = hop / STRETCHES;
+        let fade = |of: usize| {
+            let mut last = [0.0; 4];
+            last[of] = 1.0;
+            (0..len).fold(last, |last, _| poles.step::<pulp::Scalar>(0.0, last))
+        };
+        Self {
+            numerator,
+            poles,
+            last: [0.0; 4],
+            faded: std::array::from_fn(fade),
+            len,
+            turned: vec![[0.0; STRETCHES]; len + FIR_PAST],
+            fed: vec![[0.0; STRETCHES]; len],
         }
     }
 
     /// Of the samples after the first `FIR_PAST`.
     #[inline(always)]
-    fn energy<S: Simd>(&mut self, x: &[f32]) -> f64 {
-        let [n0, n1, n2, n3, n4] = self.numerator;
-        for (y, x) in self.scratch.iter_mut().zip(x.windows(FIR_PAST + 1)) {
-            let x: [f64; FIR_PAST + 1] = std::array::from_fn(|n| f64::from(x[n]));
-            let old = fused::<S>(n4, x[0], n3 * x[1]);
-            let middle = fused::<S>(n2, x[2], n1 * x[3]);
-            *y = fused::<S>(n0, x[4], old + middle);
+    fn energy<S: Simd, const WIDE: usize>(&mut self, simd: S, x: &[f32]) -> f64 {
+        let (poles, len) = (self.poles, self.len);
+        for (n, turned) in self.turned.iter_mut().enumerate() {
+            *turned = std::array::from_fn(|stretch| f64::from(x[stretch * len + n]));
         }
-        let ([a1, a2], [b1, b2]) = (self.shelf, self.high_pass);
-        let ([mut v1, mut v2], [mut y1, mut y2]) = (self.after_shelf, self.after_both);
-        let (mut energy, mut second) = (0.0, 0.0);
-        let pairs = self.scratch.chunks_exact(2);
-        let single = pairs.remainder();
-        // The second of two is written in what was before the first, so that it does not wait for it.
-        let (a3, a4, b3, b4) = (a1 * a1 - a2, a1 * a2, b1 * b1 - b2, b1 * b2);
-        for pair in pairs {
-            let v = fused::<S>(-a1, v1, fused::<S>(-a2, v2, pair[0]));
-            let w = fused::<S>(-a1, pair[0], pair[1]);
-            let w = fused::<S>(a3, v1, fused::<S>(a4, v2, w));
-            let y = fused::<S>(-b1, y1, fused::<S>(-b2, y2, v));
-            let z = fused::<S>(-b1, v, w);
-            let z = fused::<S>(b3, y1, fused::<S>(b4, y2, z));
-            energy = fused::<S>(y, y, energy);
-            second = fused::<S>(z, z, second);
-            (v2, v1, y2, y1) = (v, w, y, z);
+        let (turned, _) = pulp::as_arrays::<WIDE, _>(S::as_simd_f64s(self.turned.as_flattened()).0);
+        let fed = S::as_mut_simd_f64s(self.fed.as_flattened_mut()).0;
+        let (fed, _) = pulp::as_arrays_mut::<WIDE, _>(fed);
+        let numerator = self.numerator.map(|b| simd.splat_f64s(b));
+        let mut ends = [[simd.splat_f64s(0.0); WIDE]; 4];
+        for (fed, x) in fed.iter_mut().zip(turned.windows(FIR_PAST + 1)) {
+            let mut sums = [simd.splat_f64s(0.0); WIDE];
+            for (x, b) in x.iter().rev().zip(numerator) {
+                for (sum, x) in sums.iter_mut().zip(x) {
+                    *sum = simd.mul_add_e_f64s(b, *x, *sum);
+                }
+            }
+            *fed = sums;
+            poles.steps(simd, fed, &mut ends);
         }
-        for x in single {
-            let v = fused::<S>(-a1, v1, fused::<S>(-a2, v2, *x));
-            let y = fused::<S>(-b1, y1, fused::<S>(-b2, y2, v));
-            energy = fused::<S>(y, y, energy);
-            (v2, v1, y2, y1) = (v1, v, y1, y);
+        let mut last = self.begins::<S, WIDE>(simd, &ends);
+        let (fed, _) = pulp::as_arrays::<WIDE, _>(S::as_simd_f64s(self.fed.as_flattened()).0);
+        let mut squares = [simd.splat_f64s(0.0); WIDE];
+        for fed in fed {
+            poles.steps(simd, fed, &mut last);
+            for (sum, y) in squares.iter_mut().zip(last[2]) {
+                *sum = simd.mul_add_e_f64s(y, y, *sum);
+            }
         }
-        let at_rest = [v1, v2, y1, y2].iter().all(|of| of.abs() < AT_REST);
-        if at_rest {
+        let mut energy = squares.iter().map(|of| simd.reduce_sum_f64s(*of)).sum();
+        // What is left of a hop that stretches do not fill.
+        for x in x[STRETCHES * len..].windows(FIR_PAST + 1) {
+            let fed = x.iter().rev().zip(self.numerator);
+            let fed = fed.fold(0.0, |sum, (x, b)| fused::<S>(f64::from(*x), b, sum));
+            self.last = poles.step::<S>(fed, self.last);
+            energy = fused::<S>(self.last[2], self.last[2], energy);
+        }
+        if self.last.iter().all(|of| of.abs() < AT_REST) {
             self.forget();
-        } else {
-            (self.after_shelf, self.after_both) = ([v1, v2], [y1, y2]);
         }
-        energy + second
+        energy
+    }
+
+    /// How stretches begin that end so from silence; and how the last one ends, which is kept.
+    #[inline(always)]
+    fn begins<S: Simd, const WIDE: usize>(
+        &mut self,
+        simd: S,
+        ends: &[[S::f64s; WIDE]; 4],
+    ) -> [[S::f64s; WIDE]; 4] {
+        let mut numbers = [[0.0; STRETCHES]; 4];
+        for (numbers, ends) in numbers.iter_mut().zip(ends) {
+            S::as_mut_simd_f64s(numbers).0.copy_from_slice(ends);
+        }
+        for stretch in 0..STRETCHES {
+            let begin = self.last;
+            self.last = std::array::from_fn(|n| {
+                let faded = self.faded.iter().zip(begin);
+                faded.fold(numbers[n][stretch], |sum, (faded, of)| {
+                    fused::<S>(faded[n], of, sum)
+                })
+            });
+            for (numbers, begin) in numbers.iter_mut().zip(begin) {
+                numbers[stretch] = begin;
+            }
+        }
+        let mut begins = [[simd.splat_f64s(0.0); WIDE]; 4];
+        for (begins, numbers) in begins.iter_mut().zip(&numbers) {
+            begins.copy_from_slice(S::as_simd_f64s(numbers).0);
+        }
+        begins
     }
 
     fn forget(&mut self) {
-        self.after_shelf = [0.0; 2];
-        self.after_both = [0.0; 2];
+        self.last = [0.0; 4];
     }
 }
 

@@ -20,14 +20,19 @@ pub struct Quarters {
     rows: Arc<[Vec<f32>; BETWEEN]>,
     half: usize,
     most: f32,
+    by_size: f32,
+    by_bend: f32,
 }
 
 impl Quarters {
     pub fn new(half: usize) -> Self {
         let rows = [1, 2, 3].map(|quarter| row(half, f64::from(quarter) / 4.0));
         let size = |row: &Vec<f32>| row.iter().map(|w| w.abs()).sum::<f32>();
+        let bounds = [0, 1, 2].map(|n| off_line(&rows[n], half, (n + 1) as f32 / 4.0));
         Self {
             most: rows.iter().map(size).fold(1.0, f32::max),
+            by_size: bounds.iter().fold(0.0, |most, of| most.max(of.0)),
+            by_bend: bounds.iter().fold(0.0, |most, of| most.max(of.1)),
             rows: Arc::new(rows),
             half,
         }
@@ -41,6 +46,12 @@ impl Quarters {
     /// The largest that the wave can be where no sample is larger than 1.
     pub fn most(&self) -> f32 {
         self.most
+    }
+
+    /// No quarter between two samples is larger than the larger of them times the first of these, and the
+    /// largest [`bend`] of what is needed times the second.
+    pub fn bounds(&self) -> (f32, f32) {
+        (self.by_size, self.by_bend)
     }
 
     /// Quarters of `WIDE` intervals: of the one that begins at `line[half - 1]`, and those that follow.
@@ -110,6 +121,13 @@ pub fn size(x: &[f32]) -> f32 {
     f32::from_bits(bits.fold(0, u32::max))
 }
 
+/// The largest second difference.
+#[inline(always)]
+pub fn bend(x: &[f32]) -> f32 {
+    let bends = x.windows(3).map(|x| x[0] - 2.0 * x[1] + x[2]);
+    f32::from_bits(bends.fold(0, |most, x| most.max(x.abs().to_bits())))
+}
+
 /// The largest of the first `count` intervals' points.
 #[inline(always)]
 pub fn largest(at: &[f32], between: &[[f32; WIDE]; BETWEEN], count: usize) -> f32 {
@@ -129,6 +147,29 @@ pub fn largest(at: &[f32], between: &[[f32; WIDE]; BETWEEN], count: usize) -> f3
         half /= 2;
     }
     most[0]
+}
+
+/// How far a quarter may lie off the straight line between its two neighbours, by weights that make it a
+/// sum of second differences and a part of the step from one neighbour to the other; with what rounding
+/// adds.
+fn off_line(row: &[f32], half: usize, phase: f32) -> (f32, f32) {
+    let mut off = row.to_vec();
+    off[half - 1] -= 1.0 - phase;
+    off[half] -= phase;
+    let of_steps = sums_so_far(&off);
+    let step: f32 = of_steps.iter().sum();
+    let mut of_steps = of_steps;
+    of_steps[half - 1] -= step;
+    let of_bends: f32 = sums_so_far(&of_steps).iter().map(|of| of.abs()).sum();
+    (1.0 + 2.0 * step.abs() + 1e-4, of_bends + 1e-4)
+}
+
+fn sums_so_far(x: &[f32]) -> Vec<f32> {
+    let so_far = |sum: &mut f32, x: &f32| {
+        *sum += x;
+        Some(*sum)
+    };
+    x.iter().scan(0.0, so_far).collect()
 }
 
 fn row(half: usize, phase: f64) -> Vec<f32> {
@@ -183,6 +224,45 @@ mod tests {
             }
             // The mutant: half of the next quarter off is far outside.
             assert!((wave(0.5, 10.25) - wave(0.5, 10.375)).abs() > 0.05);
+        }
+    }
+
+    #[test]
+    fn no_quarter_is_beyond_the_bounds_and_none_of_a_slow_wave_is_far_below() {
+        for half in [8, 12] {
+            let quarters = Quarters::new(half);
+            let (by_size, by_bend) = quarters.bounds();
+            let mut closest = 0.0f32;
+            for turn in 0..500u32 {
+                let mut state = turn;
+                let mut random = || {
+                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+                };
+                // Signs, numbers, and numbers of all sizes.
+                let line: Vec<f32> = (0..2 * half + WIDE)
+                    .map(|_| match turn % 3 {
+                        0 => random().signum(),
+                        1 => random(),
+                        _ => random().powi(15),
+                    })
+                    .collect();
+                let between = Between(&quarters, &line).with_simd(pulp::Scalar);
+                for n in 0..WIDE {
+                    let needed = &line[n..n + 2 * half];
+                    let bound = by_size * size(&needed[half - 1..=half]) + by_bend * bend(needed);
+                    let most = between
+                        .iter()
+                        .fold(0.0f32, |most, of| most.max(of[n].abs()));
+                    assert!(most <= bound, "{half} {turn} {n}: {most} {bound}");
+                    closest = closest.max(most / bound);
+                }
+            }
+            assert!(closest > 0.8, "{half}: the bound is idle, {closest}");
+            let slow: Vec<f32> = (0..2 * half + WIDE)
+                .map(|n| wave(0.05, n as f64) as f32)
+                .collect();
+            assert!(by_size * size(&slow) + by_bend * bend(&slow) < 1.02);
         }
     }
 

@@ -7,6 +7,9 @@ use pulp::Simd;
 
 use crate::math::dot::dots;
 
+/// Rows are filled up to whole multiples of this: a register.
+const WIDE: usize = 8;
+
 /// A low-pass filter in continuous time, which is counted in samples of the slower of two rates.
 ///
 /// Flat within 0.012 dB to 0.9 of that rate's Nyquist frequency, stopped from 1.1 of it on. Weights are a
@@ -58,25 +61,30 @@ impl Kernel {
         }
     }
 
-    /// Weights of samples that are `apart` from each other, for outputs that come `wait` later than they
-    /// could, in rows: of an output as old as the newest sample, of one a `phases`th of a sample later,
+    /// Weights of `len` samples that are `apart` from each other, for an output at `time`, in samples from
+    /// the first of them, that comes `wait` later than it could.
+    pub fn weights(&self, time: f64, apart: f64, wait: f64, len: usize) -> Vec<f32> {
+        let age = |tap: usize| (time - tap as f64) * apart - wait;
+        let weights: Vec<f64> = (0..len).map(|tap| self.weight(age(tap))).collect();
+        // They sum to 1, so that a constant stays constant at every phase.
+        let sum: f64 = weights.iter().sum();
+        weights.iter().map(|weight| (weight / sum) as f32).collect()
+    }
+
+    /// The same in rows: of an output as old as the newest sample, of one a `phases`th of a sample later,
     /// and so on to the next sample.
     ///
     /// ```text
-    ///   row 0        x   x   x   x|            x: samples, oldest first, a multiple of `room`
+    ///   row 0        x   x   x   x|            x: samples, oldest first, whole registers of them
     ///   row 1        x   x   x   x   |         |: the output
     ///   row phases   x   x   x   x       |
     /// ```
-    pub fn rows(&self, phases: usize, apart: f64, wait: f64, room: usize) -> Rows {
+    pub fn rows(&self, phases: usize, apart: f64, wait: f64) -> Rows {
         let taps = ((self.length as f64 + wait) / apart).ceil() as usize;
-        let len = taps.next_multiple_of(room);
+        let len = taps.next_multiple_of(WIDE);
         let row = |phase: usize| {
             let late = phase as f64 / phases as f64;
-            let age = |tap: usize| ((len - 1 - tap) as f64 + late) * apart - wait;
-            let weights: Vec<f64> = (0..len).map(|tap| self.weight(age(tap))).collect();
-            // They sum to 1, so that a constant stays constant at every phase.
-            let sum: f64 = weights.iter().sum();
-            weights.into_iter().map(move |weight| (weight / sum) as f32)
+            self.weights((len - 1) as f64 + late, apart, wait, len)
         };
         Rows {
             weights: (0..=phases).flat_map(row).collect(),
