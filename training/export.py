@@ -40,6 +40,17 @@ def contrast() -> torch.Tensor:
     return torch.from_numpy(np.kron(np.eye(2), one).astype(np.float32))
 
 
+def scale_contrast(network: ConverterNetwork, *, back: bool = False) -> None:
+    """Gives the answers of a network their contrast, or takes it back from those of an exported one."""
+    more = contrast()
+    if back:
+        more = torch.linalg.inv(more)
+    with torch.no_grad():
+        for head in network.heads.values():
+            head.weight.copy_(more @ head.weight)
+            head.bias.copy_(more @ head.bias)
+
+
 def export(checkpoint: Path, out: Path) -> None:
     saved = torch.load(checkpoint, map_location="cpu", weights_only=False)
     if saved.get("format") != FORMAT:
@@ -47,11 +58,7 @@ def export(checkpoint: Path, out: Path) -> None:
     config = saved["config"]
     network = ConverterNetwork(NetworkConfig(**config | {"dilations": tuple(config["dilations"])}))
     network.load_state_dict(saved["average"])
-    more = contrast()
-    with torch.no_grad():
-        for head in network.heads.values():
-            head.weight.copy_(more @ head.weight)
-            head.bias.copy_(more @ head.bias)
+    scale_contrast(network)
     save_weights(weights_of(network), out, {"run": checkpoint.stem, "steps": str(saved["step"])})
     print(f"{out}: {out.stat().st_size / 1e6:.1f} MB, step {saved['step']}")
 
