@@ -126,7 +126,7 @@ def test_a_stream_that_speaks_is_taken_along_without_a_break(kept: Store) -> Non
     # And she is the same before and after, to a judge that the converter never saw.
     judge = load_verifier()
     one, other = whole[4 * RATE : 12 * RATE], whole[20 * RATE :]
-    assert judge.embed(one, RATE) @ judge.embed(other, RATE) > 0.9
+    assert judge.embed(one, RATE) @ judge.embed(other, RATE) > 0.8
 
 
 def test_weights_that_cannot_be_read_change_nothing(kept: Store, tmp_path: Path) -> None:

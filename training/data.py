@@ -10,9 +10,12 @@ import scipy.signal
 import torch
 
 from persona_voice._core import LogMel
-from persona_voice.converter import SILENT
+from persona_voice._core import Path as StreamPath
+from persona_voice.converter import SILENT, Frames
 from training.synthesis import HOP, RATE, pulses
 
+# Of the path that a crop goes through, in samples: nothing that it hears depends on it.
+LOOKAHEAD = 960
 # Frames at the start of a crop that still hear the silence before it: a frame is 768 samples long.
 SETTLE = 4
 # Of a batch, what is pairs: the persona's own envelopes. The rest is labelled speech, of which there is far more,
@@ -22,8 +25,12 @@ PAIRS_SHARE = 0.3
 SOURCE_WEIGHT = {"kokoro": 2.0, "kokoro+world": 1.6, "target+world": 0.6}
 # Share of crops of pairs that are moved towards another of them, or away from it.
 BETWEEN = 0.4
-# Share of crops that no room, noise or microphone has touched.
-CLEAN = 0.6
+# Up to so many hops before a crop its stream has already heard, by which it knows the noise.
+HEARD_BEFORE, BEFORE_STEP = 300, 5
+# Share of crops that no room, noise or microphone has touched; of the others, that of noisy ones, and by how
+# much the noise lies below the crop.
+CLEAN = 0.4
+NOISY, NOISE_DB = 0.7, (3, 40)
 # Share of crops with other formants, and of those with another colour of voice.
 MOVED = 0.3
 # Share of crops without the highest frequencies, and where they end: recordings and lines at 8, 11, 16
@@ -145,9 +152,9 @@ def degrade(rng: np.random.Generator, x: np.ndarray) -> np.ndarray:
     x = colour(rng, x)
     if rng.random() < 0.25:
         x = room(rng, x)
-    if rng.random() < 0.5:
+    if rng.random() < NOISY:
         level = np.sqrt((x**2).mean()) + 1e-4
-        x = x + level * 10 ** (-rng.uniform(10, 45) / 20) * noise(rng, len(x))
+        x = x + level * 10 ** (-rng.uniform(*NOISE_DB) / 20) * noise(rng, len(x))
     if rng.random() < 0.05:
         limit = np.abs(x).max() * rng.uniform(0.2, 0.8)
         x = np.clip(x, -limit, limit)
@@ -197,7 +204,8 @@ def crop_of_pair(rng: np.random.Generator, pairs: Pairs, config: CropConfig, rea
         source = sources[rng.choice(len(sources), p=item["weight"])]
     heard = (first - config.warm_frames - SETTLE, first + config.frames)
     gain = 10 ** (rng.uniform(-16, 6) / 20)
-    mel = hear(rng, segment(source, heard[0] * HOP, heard[1] * HOP), gain)
+    before = hops_before(rng)
+    mel = hear(rng, segment(source, (heard[0] - before) * HOP, heard[1] * HOP), before, gain)
     if rng.random() < BETWEEN:
         # A speaker who lies between two, or a little beyond one.
         share = np.float32(rng.uniform(-0.3, 0.6))
@@ -228,12 +236,14 @@ def crop_of_labelled(
     frames = config.warm_frames + SETTLE + config.frames
     length = frames * HOP * percent // 100 + 2
     start = int(rng.integers(-10 * HOP, max(len(source) - length, -9 * HOP)))
-    audio = segment(source, start, start + length)
+    before = hops_before(rng)
+    # A whole number of samples, since `BEFORE_STEP` hops times a percent are one.
+    audio = segment(source, start - before * HOP * percent // 100, start + length)
     if percent != 100:
         audio = scipy.signal.resample_poly(audio, 100, percent)
-    audio = audio[: frames * HOP]
+    audio = audio[: (before + frames) * HOP]
     gain = 10 ** (rng.uniform(-16, 6) / 20)
-    mel = hear(rng, audio, gain)
+    mel = hear(rng, audio, before, gain)
     # Moment m of the crop is (SETTLE + warm + m) hops after its start, on the crop's own clock.
     moment = np.arange(-reach, config.frames) + SETTLE + config.warm_frames
     at = start / HOP + moment * percent / 100
@@ -258,10 +268,28 @@ def recorded(rng: np.random.Generator, x: np.ndarray) -> np.ndarray:
     return np.fft.irfft(spectrum, len(x))
 
 
-def hear(rng: np.random.Generator, audio: np.ndarray, gain: float) -> np.ndarray:
-    """Log-mel of the source as it may come in, one frame a hop."""
+def hops_before(rng: np.random.Generator) -> int:
+    """How much of the source the stream has heard before the crop."""
+    return BEFORE_STEP * int(rng.integers(HEARD_BEFORE // BEFORE_STEP + 1))
+
+
+def hear(rng: np.random.Generator, audio: np.ndarray, before: int, gain: float) -> np.ndarray:
+    """What the network hears of the source as it may come in, one frame a hop, but the first `before`."""
     degraded = degrade(rng, audio) if rng.random() >= CLEAN else audio
-    return log_mel(recorded(rng, degraded) * gain)
+    return as_streamed(recorded(rng, degraded) * gain)[before:]
+
+
+def as_streamed(audio: np.ndarray) -> Frames:
+    """Log-mel as a stream's converter gets it, without the steady noise."""
+    heard: list[Frames] = []
+
+    def keep(frames: Frames) -> Frames:
+        heard.append(frames.copy())
+        return np.full((len(frames), 2 * frames.shape[1]), SILENT, np.float32)
+
+    path = StreamPath(sample_rate=RATE, lookahead=LOOKAHEAD, register_hz=200.0, range=1.0, seed=0)
+    path.process(np.clip(audio, -1, 1).astype(np.float32), keep)
+    return np.concatenate(heard)
 
 
 def log_mel(audio: np.ndarray) -> np.ndarray:

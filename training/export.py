@@ -20,6 +20,15 @@ from persona_voice.model.torch_converter import weights_of
 from persona_voice.model.weights import FORMAT, save_weights
 
 
+def scale_contrast(network: ConverterNetwork, *, back: bool = False) -> None:
+    """Gives the answers of a network their contrast, or takes it back from those of an exported one."""
+    more = torch.from_numpy(contrast(1 / CONTRAST if back else CONTRAST)).float()
+    with torch.no_grad():
+        for head in network.heads.values():
+            head.weight.copy_(more @ head.weight)
+            head.bias.copy_(more @ head.bias)
+
+
 def export(checkpoint: Path, out: Path) -> None:
     saved = torch.load(checkpoint, map_location="cpu", weights_only=False)
     if saved.get("format") != FORMAT:
@@ -27,11 +36,7 @@ def export(checkpoint: Path, out: Path) -> None:
     config = saved["config"]
     network = ConverterNetwork(NetworkConfig(**config | {"dilations": tuple(config["dilations"])}))
     network.load_state_dict(saved["average"])
-    more = torch.from_numpy(contrast(CONTRAST)).float()
-    with torch.no_grad():
-        for head in network.heads.values():
-            head.weight.copy_(more @ head.weight)
-            head.bias.copy_(more @ head.bias)
+    scale_contrast(network)
     save_weights(weights_of(network), out, {"run": checkpoint.stem, "steps": str(saved["step"])})
     print(f"{out}: {out.stat().st_size / 1e6:.1f} MB, step {saved['step']}")
 

@@ -21,6 +21,7 @@ import copy
 import math
 import time
 from dataclasses import asdict
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -29,9 +30,11 @@ from torch.nn.functional import leaky_relu
 from persona_voice.converter import MODES
 from persona_voice.model.config import NetworkConfig
 from persona_voice.model.network import ConverterNetwork
-from persona_voice.model.weights import FORMAT
+from persona_voice.model.torch_converter import network_of
+from persona_voice.model.weights import FORMAT, read_weights
 from training import listener
 from training.data import CropConfig, Crops, Labelled, Pairs, of_pairs
+from training.export import scale_contrast
 from training.learning import arguments, device
 from training.muon import Muon
 from training.synthesis import HOP, Synthesis
@@ -144,6 +147,8 @@ class Trainer:
         }  # fmt: skip
         if self.file.exists():
             self.restore()
+        elif options.begin:
+            self.begin(options.begin)
 
     def restore(self) -> None:
         saved = torch.load(self.file, map_location=self.device, weights_only=False)
@@ -153,6 +158,15 @@ class Trainer:
             part.load_state_dict(saved[name])
         self.step = saved["step"]
         print(f"going on from step {self.step}", flush=True)
+
+    def begin(self, weights: Path) -> None:
+        """From weights as they were exported, instead of from nothing."""
+        network = network_of(read_weights(weights))
+        if network.config != self.config:
+            raise SystemExit(f"{weights} is of another network than is to be trained")
+        scale_contrast(network, back=True)
+        for each in (self.network, self.average):
+            each.load_state_dict(network.state_dict())
 
     def save(self) -> None:
         state = {name: thing.state_dict() for name, thing in self.parts.items()}
@@ -276,6 +290,7 @@ class Trainer:
 def main() -> None:
     parser = arguments(__doc__, steps=8000)
     parser.add_argument("--run", default="first")
+    parser.add_argument("--begin", type=Path, help="weights to go on from, as exported")
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()

@@ -11,10 +11,9 @@ from persona_voice.model.network import ENVELOPE_CEILING, ENVELOPE_FLOOR
 
 # What each of these is for, rust_core/src/articulation.rs says.
 CEPSTRA, TRACTS = 21, 9
-TILT = 0.3
 MOST_MOVED, BREAK_BAND = 3.7, 23.0
 UNLIKELY, PRIOR_HOPS, CLEARLY, TRACT_STEP = 0.1, 50.0, 0.02, 0.05
-COLOUR_HOPS, BELIEVED_HOPS, SHARE = 500.0, 30.0, 0.75
+COLOUR_HOPS, BELIEVED_HOPS, REGRESSION_PRIOR = 500.0, 30.0, 800.0
 QUIETER, SILENCE, STEEPNESS, FADING, FLOOR = 4.5, -11.0, 1.5, 0.002, -14.0
 
 
@@ -23,6 +22,9 @@ class Articulated(NamedTuple):
 
     colour: Tensor  # [slots, tracts, cepstra]
     distance: Tensor  # [slots, tracts]
+    mean: Tensor  # [slots, cepstra]
+    power: Tensor  # [slots, cepstra]
+    regression: Tensor  # [slots, cepstra of what remains, cepstra of the answer]
     heard: Tensor  # [slots], as all below: hops
     compared: Tensor
     tract: Tensor  # 0 to 8
@@ -35,7 +37,6 @@ class Articulation(nn.Module):
     cosines: Tensor
     tracts: Tensor
     unlikely: Tensor
-    scale: Tensor
     numbers: Tensor
 
     def __init__(self) -> None:
@@ -46,12 +47,9 @@ class Articulation(nn.Module):
         numbers = torch.arange(TRACTS)
         moved = (numbers / (TRACTS // 2) - 1).double()
         tracts = torch.stack([cosines @ read_from(MOST_MOVED * float(by)) for by in moved])
-        scale = torch.ones(CEPSTRA)
-        scale[0] = TILT
         self.register_buffer("cosines", cosines.float())
         self.register_buffer("tracts", tracts.flatten(0, 1).T.float())
         self.register_buffer("unlikely", (UNLIKELY * moved * moved).float())
-        self.register_buffer("scale", scale)
         self.register_buffer("numbers", numbers.float())
 
     def start(self, slots: int) -> Articulated:
@@ -60,6 +58,9 @@ class Articulation(nn.Module):
         return Articulated(
             zeros(slots, TRACTS, CEPSTRA),
             self.unlikely.repeat(slots, 1),
+            zeros(slots, CEPSTRA),
+            zeros(slots, CEPSTRA),
+            zeros(slots, CEPSTRA, CEPSTRA),
             zeros(slots),
             zeros(slots) + PRIOR_HOPS,
             zeros(slots) + TRACTS // 2,
@@ -74,16 +75,20 @@ class Articulation(nn.Module):
         level = whole.mean(1)
         loudest = torch.fmax(level, known.loudest - FADING)
         speech = torch.sigmoid(STEEPNESS * (level - loudest + QUIETER)) * (level >= SILENCE)
-        differences = self.differences(own, whole)
+        answered = whole @ self.cosines.T
+        differences = self.differences(own, answered)
         known = self.learn(known._replace(loudest=loudest), differences, speech)
-        share = SHARE * speech * known.heard / (known.heard + BELIEVED_HOPS)
-        more = (share[:, None] * self.remains(known, differences)) @ self.cosines
+        known, remains = self.without_regression(
+            known, self.remains(known, differences), answered, speech[:, None]
+        )
+        share = speech * known.heard / (known.heard + BELIEVED_HOPS)
+        more = (share[:, None] * remains) @ self.cosines
         return known, (answer + more[:, None]).clamp(ENVELOPE_FLOOR, ENVELOPE_CEILING)
 
-    def differences(self, own: Tensor, whole: Tensor) -> Tensor:
+    def differences(self, own: Tensor, answered: Tensor) -> Tensor:
         """The speaker's cepstra through each tract less the answer's, ``[slots, tracts, cepstra]``."""
         heard = own.nan_to_num(FLOOR).clamp(FLOOR, ENVELOPE_CEILING) @ self.tracts
-        return heard.view(-1, TRACTS, CEPSTRA) - (whole @ self.cosines.T)[:, None]
+        return heard.view(-1, TRACTS, CEPSTRA) - answered[:, None]
 
     def learn(self, known: Articulated, differences: Tensor, speech: Tensor) -> Articulated:
         heard = known.heard + speech * (1 - known.heard / COLOUR_HOPS)
@@ -96,12 +101,28 @@ class Articulation(nn.Module):
         distance = known.distance + nearer * (squares - known.distance)
         likely = torch.softmax(-distance / CLEARLY, 1) @ self.numbers
         tract = known.tract + TRACT_STEP * speech * (likely - known.tract)
-        return Articulated(colour, distance, heard, compared, tract, known.loudest)
+        return known._replace(
+            colour=colour, distance=distance, heard=heard, compared=compared, tract=tract
+        )
 
     def remains(self, known: Articulated, differences: Tensor) -> Tensor:
         """The differences through the speaker's tract, between two of those tried, without the colour."""
         shares = (1 - (known.tract[:, None] - self.numbers).abs()).clamp(min=0)
-        return torch.einsum("st,stk->sk", shares, differences - known.colour) * self.scale
+        return torch.einsum("st,stk->sk", shares, differences - known.colour)
+
+    def without_regression(
+        self, known: Articulated, remains: Tensor, answered: Tensor, speech: Tensor
+    ) -> tuple[Articulated, Tensor]:
+        """What of the remains does not follow from the answer, ``[slots, cepstra]``."""
+        newer = speech / known.heard.clamp(min=1e-20)[:, None]
+        mean = known.mean + newer * (answered - known.mean)
+        deviation = answered - mean
+        power = known.power + speech * (deviation.square() - known.power / COLOUR_HOPS)
+        step = speech * deviation / (REGRESSION_PRIOR + power)
+        step = step / (1 + (step * deviation).sum(1, keepdim=True))
+        remains = remains - torch.einsum("sij,sj->si", known.regression, deviation)
+        regression = known.regression + remains[:, :, None] * step[:, None]
+        return known._replace(mean=mean, power=power, regression=regression), remains
 
 
 def read_from(moved: float) -> Tensor:

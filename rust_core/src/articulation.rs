@@ -14,8 +14,6 @@ const WIDTH: usize = 2 * BANDS;
 /// Cepstra that are compared, from the first; the one before is the level, those after are the grain of
 /// the recording: harmonics, noise, holes that codecs leave.
 const CEPSTRA: usize = 21;
-/// How far the first counts: the tilt is more the voice's than the sound's.
-const TILT: f32 = 0.3;
 /// Vocal tracts that are tried on the speaker: formants moved by so many bands above 1 kHz, where a band
 /// is 4.4 %, and by less below, in proportion to the frequency.
 const TRACTS: usize = 9;
@@ -33,8 +31,9 @@ const TRACT_STEP: f32 = 0.05;
 /// Of how many hops of speech the speaker's colour is the mean, and from how many on it is believed.
 const COLOUR_HOPS: f32 = 500.0;
 const BELIEVED_HOPS: f32 = 30.0;
-/// The share that is put back.
-const SHARE: f32 = 0.75;
+/// Power that a cepstrum of the answers must have had, summed over the hops of speech, until half of what the
+/// regression on it has shown is believed.
+const REGRESSION_PRIOR: f32 = 800.0;
 /// A hop is speech down to about so far below the loudest of late (mean log amplitude of the bands), and
 /// never below `SILENCE`.
 const QUIETER: f32 = 4.5;
@@ -59,22 +58,29 @@ static TABLES: LazyLock<Tables> = LazyLock::new(Tables::new);
 ///
 /// Where the network is in doubt, it answers between two sounds. The speaker's own envelope is certain of
 /// the sound, and wrong about the voice: other formants, another colour. So it is heard through the vocal
-/// tract that brings it nearest to the answers, what is different on the whole is taken off (both learnt
-/// as the speaker speaks), and a share of what then remains, from 1 to 21 half waves over the bands, is added to
-/// both envelopes.
+/// tract that brings it nearest to the answers, what is different on the whole is taken off, the colour, and
+/// what follows from the answer by linear regression (all learnt as the speaker speaks): that is the speaker's
+/// way of saying what the network knows. What then remains, from 1 to 21 half waves over the bands, it did not
+/// know; that is added to both envelopes.
 ///
 /// # Streaming
 /// One frame out for each in, no look-ahead. A stream begins with the answers as they are.
 ///
 /// # Source
-/// Warping to a speaker: Lee & Rose (1998); means taken off: Atal (1974), both turned from recognition
-/// to conversion.
+/// Warping to a speaker: Lee & Rose (1998); means taken off: Atal (1974); linear regression between
+/// speakers: Leggetter & Woodland (1995), all turned from recognition to conversion. The regression is learnt
+/// by normalised least mean squares, with a step for each cepstrum.
 #[derive(Clone)]
 pub struct Articulation {
     /// Running mean, by tract, of what the speaker's cepstra differ by: the colour.
     colour: [[f32; CEPSTRA]; TRACTS],
-    /// Running mean square of what remains.
+    /// Running mean square of what remains without it.
     distance: [f32; TRACTS],
+    /// Running mean of the answer's cepstra, and the power of each about it, summed.
+    mean: [f32; CEPSTRA],
+    power: [f32; CEPSTRA],
+    /// Of what remains on what the answer differs from its mean.
+    regression: [[f32; CEPSTRA]; CEPSTRA],
     /// Hops of speech that the colours are the mean of, and the distances.
     heard: f32,
     compared: f32,
@@ -95,6 +101,9 @@ impl Articulation {
         Self {
             colour: [[0.0; CEPSTRA]; TRACTS],
             distance: TABLES.unlikely,
+            mean: [0.0; CEPSTRA],
+            power: [0.0; CEPSTRA],
+            regression: [[0.0; CEPSTRA]; CEPSTRA],
             heard: 0.0,
             compared: PRIOR_HOPS,
             tract: (TRACTS / 2) as f32,
@@ -152,11 +161,11 @@ impl Articulation {
         if speech == 0.0 {
             return;
         }
-        let differences = differences(simd, own, &whole);
+        let (differences, answered) = differences(simd, own, &whole);
         self.learn(&differences, speech);
-        let remains = self.remains(&differences);
-        let believed = self.heard / (self.heard + BELIEVED_HOPS);
-        let share = SHARE * speech * believed;
+        let mut remains = self.remains(&differences);
+        self.without_regression(&mut remains, &answered, speech);
+        let share = speech * self.heard / (self.heard + BELIEVED_HOPS);
         let mut more = [0.0; BANDS];
         for (cepstrum, cosines) in remains.iter().zip(&TABLES.cosines) {
             for (more, cosine) in more.iter_mut().zip(cosines) {
@@ -213,8 +222,36 @@ impl Articulation {
             let of = |tract: usize| differences[tract][k] - self.colour[tract][k];
             *remains = of(low) + part * (of(low + 1) - of(low));
         }
-        remains[0] *= TILT;
         remains
+    }
+
+    /// Takes off what follows from the answer, and learns it from what the answer does not yet explain.
+    #[inline(always)]
+    fn without_regression(
+        &mut self,
+        remains: &mut [f32; CEPSTRA],
+        answered: &[f32; CEPSTRA],
+        speech: f32,
+    ) {
+        let newer = speech / self.heard;
+        let (mut deviation, mut step) = ([0.0; CEPSTRA], [0.0; CEPSTRA]);
+        let mut all = 1.0;
+        for (k, answered) in answered.iter().enumerate() {
+            self.mean[k] += newer * (answered - self.mean[k]);
+            deviation[k] = answered - self.mean[k];
+            let square = deviation[k] * deviation[k];
+            self.power[k] += speech * (square - self.power[k] / COLOUR_HOPS);
+            step[k] = speech * deviation[k] / (REGRESSION_PRIOR + self.power[k]);
+            all += step[k] * deviation[k];
+        }
+        for (remains, row) in remains.iter_mut().zip(&mut self.regression) {
+            for (of, deviation) in row.iter().zip(&deviation) {
+                *remains -= of * deviation;
+            }
+            for (of, step) in row.iter_mut().zip(&step) {
+                *of += *remains * step / all;
+            }
+        }
     }
 }
 
@@ -230,9 +267,13 @@ impl WithSimd for Frame<'_> {
     }
 }
 
-/// Of each tract: the speaker's cepstra less the answer's.
+/// Of each tract: the speaker's cepstra less the answer's; and the answer's.
 #[inline(always)]
-fn differences<S: Simd>(simd: S, own: &[f32], whole: &[f32; BANDS]) -> [[f32; CEPSTRA]; TRACTS] {
+fn differences<S: Simd>(
+    simd: S,
+    own: &[f32],
+    whole: &[f32; BANDS],
+) -> ([[f32; CEPSTRA]; TRACTS], [f32; CEPSTRA]) {
     let mut heard = [0.0; BANDS];
     for (heard, own) in heard.iter_mut().zip(own) {
         let known = if own.is_nan() { FLOOR } else { *own };
@@ -248,7 +289,7 @@ fn differences<S: Simd>(simd: S, own: &[f32], whole: &[f32; BANDS]) -> [[f32; CE
             *of = dot(simd, row, &heard) - answered;
         }
     }
-    differences
+    (differences, answered)
 }
 
 impl Tables {

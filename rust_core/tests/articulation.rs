@@ -78,23 +78,39 @@ fn who_is_answered_exactly_changes_nothing() {
     assert!(furthest(&out, &same) < 1e-3, "{}", furthest(&out, &same));
 }
 
-/// What a network in doubt answers: half of what changes from sound to sound.
+/// What a network in doubt answers: the mean of this sound and of another.
 fn doubtful(number: usize) -> Frame {
-    vowel(number).map(|y| LEVEL + (y - LEVEL) / 2.0)
+    let (one, other) = (vowel(number & !1), vowel(number | 1));
+    core::array::from_fn(|band| f32::midpoint(one[band], other[band]))
 }
 
 #[test]
-fn what_the_network_lacks_of_a_sound_comes_back_in_part() {
-    let (own, answer) = (sounds(1200, vowel), sounds(1200, doubtful));
+fn what_the_network_lacks_of_a_sound_comes_back() {
+    let (own, answer) = (sounds(2400, vowel), sounds(2400, doubtful));
     let out = answers(&mut Articulation::new(), &own, &answer);
-    let share = |k: usize| {
-        let distance = |of: &[Frame]| off(&of[600..], &own[600..], k);
-        1.0 - distance(&out) / distance(&answer)
-    };
-    for (k, wanted) in [(5, 0.75), (9, 0.75), (1, 0.22)] {
-        let got = share(k);
-        assert!((got - wanted).abs() < 0.12, "{k}: {got} for {wanted}");
+    for k in [1, 5, 9] {
+        let distance = |of: &[Frame]| off(&of[1200..], &own[1200..], k);
+        let share = 1.0 - distance(&out) / distance(&answer);
+        assert!((0.7..1.1).contains(&share), "{k}: {share}");
     }
+}
+
+#[test]
+fn what_the_speaker_always_says_otherwise_stays_outside() {
+    let answer = sounds(2400, vowel);
+    let with_more = |number: usize| {
+        let mut frame = vowel(number);
+        let (more, wave) = (0.8 * height(&frame, 5), shape(&[(7, 1.0)]));
+        for (y, wave) in frame.iter_mut().zip(wave) {
+            *y += more * (wave - LEVEL);
+        }
+        frame
+    };
+    let own = sounds(2400, with_more);
+    let out = answers(&mut Articulation::new(), &own, &answer);
+    let distance = |of: &[Frame]| off(&of[1200..], &answer[1200..], 7);
+    let (got, all) = (distance(&out), distance(&own));
+    assert!(got < 0.15 * all, "{got} of {all}");
 }
 
 #[test]

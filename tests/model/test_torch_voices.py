@@ -137,7 +137,8 @@ def test_a_slot_without_a_hop_gives_zeros_and_keeps_its_state() -> None:
     there = voices("cpu")
     heard = torch.rand(SLOTS, 87, generator=torch.Generator().manual_seed(2)) - 6
     heard[:, :7] = torch.tensor([1.0, 0.0, 150.0, 0.0, 0.0, 0.0, 0.0])
-    there.step(heard)
+    for _ in range(3):  # of the first two there is nothing to be learnt
+        there.step(heard)
     heard[:, 2] = 160.0
     kept = [tensor.clone() for tensor in (*tensors_of(there.slots), there.rings)]
     heard[1] = 0
@@ -149,7 +150,7 @@ def test_a_slot_without_a_hop_gives_zeros_and_keeps_its_state() -> None:
     for before, now in zip(kept, after, strict=True):
         assert torch.equal(before[1], now[1])
     still = [n for n, (a, b) in enumerate(zip(kept, after, strict=True)) if torch.equal(a[0], b[0])]
-    assert set(still) <= {2, 7}  # whether it failed, and the tract that is likeliest
+    assert set(still) <= {2, 10}  # whether it failed, and the tract that is likeliest
 
 
 def test_who_failed_once_stays_silent() -> None:

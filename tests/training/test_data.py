@@ -88,6 +88,16 @@ def test_a_burst_is_heard_when_it_is_to_be_answered(
     assert found > 20
 
 
+def test_a_crop_is_heard_as_its_stream_would_hear_it_without_steady_noise() -> None:
+    rng = np.random.default_rng(5)
+    noise, before = 0.05 * rng.standard_normal(200 * HOP), 100
+    whole, crop = log_mel(noise), data.hear(rng, noise, before, 1.0)
+    assert crop.shape == (200 - before, 80)
+    # 12 dB are 2.8 nepers of power. The mutant: a crop that begins with its stream knows of no noise.
+    assert np.mean(crop[:20] - whole[before : before + 20]) < -2
+    assert np.mean(data.hear(rng, noise[before * HOP :], 0, 1.0)[:20] - whole[before:][:20]) > -1.5
+
+
 def test_nothing_is_left_above_the_band_of_a_recording(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(data, "RECORDED", 1.0)
     monkeypatch.setattr(data, "BANDWIDTHS_HZ", ((7000.0, 7000.1),))

@@ -12,7 +12,7 @@ from persona_voice.model.contrast import CONTRAST, SHAPE, contrast
 from persona_voice.model.network import ConverterNetwork
 from persona_voice.model.torch_converter import network_of
 from persona_voice.model.weights import FORMAT, read_weights
-from training.export import export
+from training.export import export, scale_contrast
 
 CONFIG = NetworkConfig(channels=16, hidden=24, input_frames=3, dilations=(1, 2))
 K = np.arange(80)
@@ -41,6 +41,16 @@ def test_answers_have_more_contrast_and_the_same_level_and_tilt(tmp_path: Path) 
     wanted[:, SHAPE] *= CONTRAST
     assert np.abs(after - wanted).max() < 0.02 * np.abs(before[:, SHAPE]).max()  # half floats
     assert np.abs(after - before)[:, SHAPE].max() > 0.05 * np.abs(before[:, SHAPE]).max()
+
+
+def test_contrast_is_taken_back_as_it_was_given() -> None:
+    torch.manual_seed(5)
+    network = ConverterNetwork(CONFIG)
+    before = network.heads["live"].weight.clone()
+    scale_contrast(network)
+    assert not torch.allclose(network.heads["live"].weight, before, atol=1e-3)
+    scale_contrast(network, back=True)
+    assert torch.allclose(network.heads["live"].weight, before, atol=1e-6)
 
 
 def test_a_shift_of_all_bands_passes_unchanged() -> None:
