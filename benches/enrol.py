@@ -37,6 +37,7 @@ from training.synthesis import RATE
 SEED = 99
 SENTENCES, KEPT_ASIDE = 26, 6
 SECONDS = 10
+MODE = "studio"
 DAY = dt.date(2026, 11, 30)
 
 
@@ -93,7 +94,7 @@ class Judges:
             for name, judge in (("similarity", self.speaker), ("by_our_verifier", self.other))
         }
         for (samples, language), read in zip(self.sources, self.read, strict=True):
-            made = convert(samples, persona, sample_rate=STREAM_RATE, weights=weights)
+            made = convert(samples, persona, sample_rate=STREAM_RATE, mode=MODE, weights=weights)
             assert made is not None
             for name, judge in (("similarity", self.speaker), ("by_our_verifier", self.other)):
                 embedding = judge.embed(made)
@@ -164,5 +165,5 @@ def main(options: argparse.Namespace) -> None:
                 "after": judges.voice(persona, file, person),
             }
             print(person.name, figures[person.name], flush=True)
-    settings = {"seed": SEED, "seconds": SECONDS, "sentences": SENTENCES - KEPT_ASIDE}
+    settings = {"seed": SEED, "mode": MODE, "seconds": SECONDS, "sentences": SENTENCES - KEPT_ASIDE}
     report.write(report.circumstances("enrol", settings) | {"figures": figures}, options.json)

@@ -100,7 +100,7 @@ def main(options: argparse.Namespace) -> None:
             save_weights(made, file, {})
             changed, like, clean = [], [], []
             for source, before in zip(sources, read, strict=True):
-                out = convert(source.samples, sample_rate=STREAM_RATE, weights=file)
+                out = convert(source.samples, sample_rate=STREAM_RATE, mode="live", weights=file)
                 assert out is not None
                 changed.append(words_changed(before, words.read(out, source.language)))
                 embedding = speaker.embed(out)

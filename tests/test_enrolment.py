@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from persona_voice.cli.main import main
 from persona_voice.enrolment import LEAST_S, Enrolment, enrol
 from persona_voice.errors import ConsentError, PersonaFileError, SettingError
 from persona_voice.path.probes import RATE, probes
-from persona_voice.persona.consent import asked_of, consent_text
+from persona_voice.persona.consent import Consent, consent_text
 from persona_voice.persona.persona import load_persona
 from persona_voice.sources.espeak import EspeakSource
 
@@ -25,7 +26,14 @@ SENTENCES = (
     "If you turn the second key before the first, the door will open, but the bell will ring as well.",
     "My brother keeps seven goats, a donkey and two geese, and knows each of them by its voice.",
 )
-AGREED = asked_of("Robin Example", "a test of this program", dt.date(2026, 11, 30))
+AGREED = Consent(
+    who="Robin Example",
+    scope="a test of this program",
+    date=dt.date(2026, 11, 30),
+    phrase="I am Robin Example. Today, on November 30, 2026, I agree that a voice is modelled on recordings of "
+    "mine, for a test of this program. Harbour violin pepper mountain.",
+)
+OTHER = replace(AGREED, phrase=f"Robin Example says something else: {SENTENCES[1]}")
 
 
 def say(file: Path, text: str, voice: str) -> Path:
@@ -143,6 +151,7 @@ def test_from_the_command_line(
     assert main(["enrol", "robin", str(flow.recordings)]) == 5
     assert "only with their consent" in capsys.readouterr().err
     words = ["enrol", "robin", str(flow.recordings), "--phrase", str(flow.phrase), "--json"]
+    asked.write_text(consent_text(OTHER), encoding="utf-8")
     assert main([*words, "--consent", str(asked)]) == 5
     assert "must say the consent's phrase" in capsys.readouterr().err
     assert not data.exists()
