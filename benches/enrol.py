@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benches import report
-from benches.judges import OtherSpeaker, Speaker, Words, dnsmos, words_changed
+from benches.judges import OtherSpeaker, Speaker, Words, centre, dnsmos, words_changed
 from benches.report import Result
 from benches.sources import STREAM_RATE, Engines, Samples, Source, at_rate, recordings
 from persona_voice import _core
@@ -49,7 +49,6 @@ class Person(NamedTuple):
     kept: list[Samples]
     phrase: str
     says_it: Samples
-    other_end: str
     says_other: Samples
 
 
@@ -72,31 +71,33 @@ def people(engines: Engines) -> list[Person]:
         ends = random.Random(name).sample(WORDS, LAST_WORDS)
         other = " ".join([*agreed.split()[:-LAST_WORDS], *ends])
         learnt, kept = read[:-KEPT_ASIDE], read[-KEPT_ASIDE:]
-        found.append(Person(name, learnt, kept, agreed, say(agreed), other, say(other)))
+        found.append(Person(name, learnt, kept, agreed, say(agreed), say(other)))
     return found
-
-
-def centre(embeddings: list[npt.NDArray[np.float64] | None]) -> npt.NDArray[np.float64]:
-    mean = np.mean([of for of in embeddings if of is not None], axis=0)
-    return np.asarray(mean / np.linalg.norm(mean))
 
 
 class Judges:
     def __init__(self, models: Path, sources: list[Source]) -> None:
-        self.speaker, self.other, self.words = Speaker(), OtherSpeaker(), Words(models)
+        self.speakers: dict[str, Speaker | OtherSpeaker] = {
+            "similarity": Speaker(),
+            "by_our_verifier": OtherSpeaker(),
+        }
+        self.words = Words(models)
         self.sources = [(of.samples[: SECONDS * STREAM_RATE], of.language) for of in sources]
         self.read = [self.words.read(of, language) for of, language in self.sources]
 
-    def voice(self, persona: Persona, weights: Path, person: Person) -> Result:
+    def learnt(self, person: Person) -> dict[str, npt.NDArray[np.float64]]:
+        """Who is heard in what was learnt from, by each judge of speakers."""
+        sounds = [at_rate(of, RATE, STREAM_RATE) for of in person.learnt]
+        return {name: centre(map(judge.embed, sounds)) for name, judge in self.speakers.items()}
+
+    def voice(
+        self, persona: Persona, weights: Path, own: dict[str, npt.NDArray[np.float64]]
+    ) -> Result:
         found: dict[str, list[float]] = {}
-        own = {
-            name: centre([judge.embed(at_rate(of, RATE, STREAM_RATE)) for of in person.learnt])
-            for name, judge in (("similarity", self.speaker), ("by_our_verifier", self.other))
-        }
         for (samples, language), read in zip(self.sources, self.read, strict=True):
             made = convert(samples, persona, sample_rate=STREAM_RATE, mode=MODE, weights=weights)
             assert made is not None
-            for name, judge in (("similarity", self.speaker), ("by_our_verifier", self.other)):
+            for name, judge in self.speakers.items():
                 embedding = judge.embed(made)
                 if embedding is not None:
                     found.setdefault(name, []).append(float(embedding @ own[name]))
@@ -107,9 +108,9 @@ class Judges:
         result: Result = {name: round(float(np.mean(of)), 3) for name, of in found.items()}
         return result | {"worst_similarity": round(min(found["similarity"]), 3)}
 
-    def ceiling(self, person: Person) -> float:
-        own = centre([self.speaker.embed(at_rate(of, RATE, STREAM_RATE)) for of in person.learnt])
-        kept = [self.speaker.embed(at_rate(of, RATE, STREAM_RATE)) for of in person.kept]
+    def ceiling(self, person: Person, own: npt.NDArray[np.float64]) -> float:
+        judge = self.speakers["similarity"]
+        kept = [judge.embed(at_rate(of, RATE, STREAM_RATE)) for of in person.kept]
         return round(float(np.mean([of @ own for of in kept if of is not None])), 3)
 
 
@@ -134,9 +135,7 @@ def let_in(everybody: list[Person]) -> Result:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    home = Path.home() / ".cache" / "persona-voice-lab"
-    parser.add_argument("--json", type=Path, help="write the result here")
-    parser.add_argument("--models", type=Path, default=home, help="default: %(default)s")
+    report.add_json_and_models(parser)
 
 
 def main(options: argparse.Namespace) -> None:
@@ -156,13 +155,14 @@ def main(options: argparse.Namespace) -> None:
             file = Path(folder) / f"{person.name}.safetensors"
             save_weights(adapted.weights, file, {})
             persona = replace(samantha, register_hz=adapted.register_hz)
+            own = judges.learnt(person)
             seconds = sum(map(len, person.learnt)) / RATE
             figures[person.name] = {
                 "learnt_from_s": round(seconds, 1),
                 "fitted_in_s": round(took, 2),
-                "own_similarity": judges.ceiling(person),
-                "before": judges.voice(persona, began_with, person),
-                "after": judges.voice(persona, file, person),
+                "own_similarity": judges.ceiling(person, own["similarity"]),
+                "before": judges.voice(persona, began_with, own),
+                "after": judges.voice(persona, file, own),
             }
             print(person.name, figures[person.name], flush=True)
     settings = {"seed": SEED, "mode": MODE, "seconds": SECONDS, "sentences": SENTENCES - KEPT_ASIDE}

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -117,7 +117,12 @@ def centroid(
     embed: Callable[[Samples], npt.NDArray[np.float64] | None],
 ) -> npt.NDArray[np.float64]:
     """Of the persona's recordings, of unit length."""
-    mean = np.mean([embed(samples) for samples in references()], axis=0)
+    return centre([embed(samples) for samples in references()])
+
+
+def centre(embeddings: Iterable[npt.NDArray[np.floating] | None]) -> npt.NDArray[np.float64]:
+    """The mean of those that there are, of unit length."""
+    mean = np.mean([of for of in embeddings if of is not None], axis=0)
     return np.asarray(mean / np.linalg.norm(mean))
 
 

@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import soundfile
 
 from benches import report
@@ -20,14 +19,12 @@ from benches.report import Result
 from benches.sources import STREAM_RATE, Engines, recordings
 from persona_voice import _core
 from persona_voice.build import convert, open_stream, weights_folder
-from persona_voice.model.adaptation import heard
+from persona_voice.model.adaptation import head_of, head_tensors, heard, read_by_heads, ridge
 from persona_voice.model.config import LEAST_LOOKAHEAD
 from persona_voice.model.torch_converter import network_of
 from persona_voice.model.weights import Weights, read_weights, save_weights
 from persona_voice.persona.persona import load_persona
 from training.models import VOICES
-
-Array = npt.NDArray[np.float64]
 
 HOURS = 1.5
 RIDGE = 10.0
@@ -39,9 +36,7 @@ SEED = 1
 def fitted(weights: Weights, folder: Path, lookaheads: list[int]) -> dict[int, Weights]:
     """By look-ahead in samples, weights whose live head has that one."""
     network, config = network_of(weights), weights.config
-    studio = np.vstack(
-        [weights.tensors["heads.studio.weight"].T, weights.tensors["heads.studio.bias"][None]]
-    ).astype(np.float64)
+    studio = head_of(weights, "studio")
     width = config.channels + 1
     products = {of: np.zeros((width, width)) for of in lookaheads}
     answers = {of: np.zeros((width, studio.shape[1])) for of in lookaheads}
@@ -52,7 +47,7 @@ def fitted(weights: Weights, folder: Path, lookaheads: list[int]) -> dict[int, W
         samples, rate = soundfile.read(file, dtype="float32")
         seconds += len(samples) / rate
         body, loudest = heard(network, np.ascontiguousarray(samples))
-        x, loud = np.hstack([body, np.ones((len(body), 1))]), loudest["studio"]
+        x, loud = read_by_heads(body), loudest["studio"]
         wanted = x @ studio
         for of in lookaheads:
             later = (config.studio_lookahead - of) // _core.HOP
@@ -64,22 +59,16 @@ def fitted(weights: Weights, folder: Path, lookaheads: list[int]) -> dict[int, W
             break
     if seconds == 0:
         raise SystemExit(f"{folder} must hold speech, as training.speech makes it")
-    keep = np.diag(np.append(np.full(width - 1, RIDGE), 0.0))
+    keep = ridge(RIDGE, width - 1)
     found = {}
     for of in lookaheads:
-        head = np.linalg.solve(products[of] + keep, answers[of]).astype(np.float32)
-        heads = {
-            "heads.live.weight": np.ascontiguousarray(head[:-1].T),
-            "heads.live.bias": head[-1],
-        }
+        heads = head_tensors("live", np.linalg.solve(products[of] + keep, answers[of]))
         found[of] = Weights(replace(config, live_lookahead=of), weights.tensors | heads)
     return found
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    home = Path.home() / ".cache" / "persona-voice-lab"
-    parser.add_argument("--json", type=Path, help="write the result here")
-    parser.add_argument("--models", type=Path, default=home, help="default: %(default)s")
+    report.add_json_and_models(parser)
     parser.add_argument(
         "--speech", type=Path, required=True, metavar="DIR", help="what training.speech made"
     )

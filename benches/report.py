@@ -1,5 +1,6 @@
 """What every result holds besides its numbers, and how it is written."""
 
+import argparse
 import json
 import os
 import platform
@@ -34,6 +35,13 @@ def refuse_debug() -> None:
     """A debug build of the core is ten times slower; its numbers would mislead."""
     if _core.build_profile == "debug":
         sys.exit("benches need a release build of the core; this one's build_profile is debug")
+
+
+def add_json_and_models(parser: argparse.ArgumentParser) -> None:
+    """What a bench is told that needs the models of the judges and nothing else."""
+    home = Path.home() / ".cache" / "persona-voice-lab"
+    parser.add_argument("--json", type=Path, help="write the result here")
+    parser.add_argument("--models", type=Path, default=home, help="default: %(default)s")
 
 
 def write(result: Result, file: Path | None) -> None:

@@ -62,9 +62,7 @@ class Heard:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    home = Path.home() / ".cache" / "persona-voice-lab"
-    parser.add_argument("--json", type=Path, help="write the result here")
-    parser.add_argument("--models", type=Path, default=home, help="default: %(default)s")
+    report.add_json_and_models(parser)
 
 
 def main(options: argparse.Namespace) -> None:

@@ -21,6 +21,7 @@ from persona_voice.build import needs_torch, weights_folder
 from persona_voice.errors import ConsentError, PersonaFileError, SettingError
 from persona_voice.model.native_converter import load_converter
 from persona_voice.model.verifier import (
+    FRAMES_PER_S,
     SHORTEST_S,
     Verifier,
     load_verifier,
@@ -53,7 +54,6 @@ LEAST_S, MOST_S = 60.0, 600.0
 PIECE_S, KEPT_ASIDE = 8.0, 5
 BLOCK_S = 1.0
 LONGEST_PHRASE_S = 60.0
-FRAMES_PER_S = _core.RATE // _core.HOP
 # Other phrases, of each kind, that the recorded one must be farther from: it must be nearer by this. Of people and
 # synthetic voices the right phrase was as near as 0.85 to 0.95 of the nearest other, and of phrases with other last
 # words none of Kokoro's passed, and 0.5 and 2 in a hundred of two voices of the synthesiser compared with.

@@ -5,8 +5,7 @@ import datetime as dt
 from dataclasses import asdict
 from pathlib import Path
 
-from persona_voice.cli.telling import tell
-from persona_voice.errors import SettingError
+from persona_voice.cli.telling import refuse_existing, tell
 from persona_voice.persona.consent import asked_of, consent_text
 
 
@@ -23,9 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     agreed = asked_of(options.who, options.scope, dt.date.today())
-    if options.out.exists():
-        message = f"{options.out} must not be there yet, so that nobody kept is lost; name another with --out"
-        raise SettingError(message, code="file_exists")
+    refuse_existing(options.out)
     options.out.write_text(consent_text(agreed), encoding="utf-8")
     facts = asdict(agreed) | {"date": agreed.date.isoformat(), "file": str(options.out)}
     text = f"{options.out}: to be read aloud and recorded, word for word:\n{agreed.phrase}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from persona_voice.cli.persona_show import provenance_of
-from persona_voice.cli.telling import ledger_of, plain, tell
+from persona_voice.cli.telling import ledger_of, plain, refuse_existing, tell
 from persona_voice.errors import PersonaFileError, SettingError
 from persona_voice.persona.ledger import day_of
 from persona_voice.persona.life import persona_of, state_on
@@ -40,11 +40,7 @@ def say_farewell(kept: Store, options: argparse.Namespace) -> int:
     """Whenever it is cut short, all of her is in the store, or in the file, or in both."""
     persona = ledger_of(kept, options.name).persona
     out = options.out or Path(f"{persona}.persona")
-    if out.exists():
-        message = (
-            f"{out} must not be there yet, so that nobody kept is lost; name another with --out"
-        )
-        raise PersonaFileError(message, code="file_exists")
+    refuse_existing(out)
     if not options.yes and not _agreed(persona, out):
         tell(options, {"persona": persona, "erased_events": 0}, f"{persona} stays")
         return 0

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from persona_voice.errors import PersonaFileError, SettingError
 from persona_voice.persona.ledger import day_of
@@ -27,6 +28,20 @@ SAID: dict[str, Callable[[float], str]] = {
 
 def tell(options: argparse.Namespace, facts: object, text: str) -> None:
     print(json.dumps(facts) if options.json else plain(text))
+
+
+def refuse_existing(out: Path) -> None:
+    """
+    Raises
+    ------
+    PersonaFileError
+        ``file_exists``.
+    """
+    if out.exists():
+        message = (
+            f"{out} must not be there yet, so that nobody kept is lost; name another with --out"
+        )
+        raise PersonaFileError(message, code="file_exists")
 
 
 def plain(text: str) -> str:

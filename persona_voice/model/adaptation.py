@@ -19,7 +19,7 @@ from persona_voice.converter import BANDS, MODES
 from persona_voice.model.contrast import CONTRAST, contrast
 from persona_voice.model.network import ConverterNetwork
 from persona_voice.model.torch_converter import network_of
-from persona_voice.model.weights import Weights
+from persona_voice.model.weights import Tensors, Weights
 
 Samples = npt.NDArray[np.float32]
 Array = npt.NDArray[np.float64]
@@ -54,7 +54,8 @@ def adapt(weights: Weights, recordings: Iterable[Samples]) -> Adapted:
     width = weights.config.channels + 1
     products = {mode: np.zeros((width, width)) for mode in MODES}
     wrong = {mode: np.zeros((width, BANDS)) for mode in MODES}
-    heads = {mode: _head(weights, mode) for mode in MODES}
+    flat = contrast(1 / CONTRAST).T
+    heads = {mode: head_of(weights, mode) @ flat for mode in MODES}
     voiced: list[npt.NDArray[np.float32]] = []
     for samples in recordings:
         f0, envelopes = analysed(samples)
@@ -63,7 +64,7 @@ def adapt(weights: Weights, recordings: Iterable[Samples]) -> Adapted:
         for mode in MODES:
             late = (weights.config.lookahead(mode) - _core.Envelopes().lookahead) // _core.HOP
             wanted, loud = envelopes[: len(envelopes) - late], loudest[mode][late:]
-            x = np.hstack([body[late:], np.ones((len(loud), 1))])
+            x = read_by_heads(body[late:])
             taken = loud > np.percentile(loud, LOUD_PERCENTILE) - QUIETEST
             x, loud = x[taken], loud[taken, None]
             right = np.maximum(both(wanted[taken]), loud - DEEPEST) - loud
@@ -71,12 +72,10 @@ def adapt(weights: Weights, recordings: Iterable[Samples]) -> Adapted:
             wrong[mode] += x.T @ (right - both(x @ heads[mode]))
     tensors = dict(weights.tensors)
     more = contrast(FITTED_CONTRAST)
-    keep = np.diag(np.append(np.full(width - 1, RIDGE), 0.0))
+    keep = ridge(RIDGE, width - 1)
     for mode in MODES:
         head = heads[mode] + np.tile(np.linalg.solve(products[mode] + keep, wrong[mode]), 2)
-        with_contrast = (head @ more.T).astype(np.float32)
-        tensors[f"heads.{mode}.weight"] = np.ascontiguousarray(with_contrast[:-1].T)
-        tensors[f"heads.{mode}.bias"] = with_contrast[-1]
+        tensors |= head_tensors(mode, head @ more.T)
     mean = float(np.exp(np.log(np.concatenate(voiced)).mean()))
     return Adapted(Weights(weights.config, tensors), mean)
 
@@ -108,8 +107,26 @@ def heard(network: ConverterNetwork, samples: Samples) -> tuple[Array, dict[str,
     return body[0].double().numpy(), loudest
 
 
-def _head(weights: Weights, mode: str) -> Array:
-    """``[channels + 1, 160]``, the bias last, without the contrast that its answers were given."""
+def ridge(prior: float, channels: int) -> Array:
+    """What is added to the products of what heads read: the bias, the last, costs nothing."""
+    return np.diag(np.append(np.full(channels, prior), 0.0))
+
+
+def read_by_heads(body: Array) -> Array:
+    """With a one behind each frame, for the bias: ``[frames, channels + 1]``."""
+    return np.hstack([body, np.ones((len(body), 1))])
+
+
+def head_of(weights: Weights, mode: str) -> Array:
+    """``[channels + 1, 160]``, the bias last."""
     weight, bias = (weights.tensors[f"heads.{mode}.{part}"] for part in ("weight", "bias"))
-    whole: Array = np.vstack([weight.T, bias[None]]).astype(np.float64)
-    return whole @ contrast(1 / CONTRAST).T
+    return np.vstack([weight.T, bias[None]]).astype(np.float64)
+
+
+def head_tensors(mode: str, head: Array) -> Tensors:
+    """The other way round, by the names that `Weights` has for them."""
+    numbers = head.astype(np.float32)
+    return {
+        f"heads.{mode}.weight": np.ascontiguousarray(numbers[:-1].T),
+        f"heads.{mode}.bias": numbers[-1],
+    }

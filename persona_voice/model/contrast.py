@@ -14,6 +14,14 @@ CONTRAST = 1.65
 SHAPE = slice(4, 22)
 
 
+def cosines() -> npt.NDArray[np.float64]:
+    """``[80, 80]``, orthonormal: times an envelope they are its cepstra, from none on."""
+    k = np.arange(BANDS)
+    rows = np.cos(np.pi * np.outer(k, k + 0.5) / BANDS) * np.sqrt(2 / BANDS)
+    rows[0] /= np.sqrt(2)
+    return np.asarray(rows)
+
+
 def contrast(gain: float) -> npt.NDArray[np.float64]:
     """``[160, 160]``, for the two envelopes of a frame: the cepstra that make their shape times `gain`; a shift
     of all bands passes unchanged.
@@ -21,9 +29,6 @@ def contrast(gain: float) -> npt.NDArray[np.float64]:
     After the global variance of Toda & Tokuda (2007), A Speech Parameter Generation Algorithm Considering
     Global Variance.
     """
-    k = np.arange(BANDS)
-    cosines = np.cos(np.pi * np.outer(k, k + 0.5) / BANDS) * np.sqrt(2 / BANDS)
-    cosines[0] /= np.sqrt(2)
     gains = np.ones(BANDS)
     gains[SHAPE] = gain
-    return np.asarray(np.kron(np.eye(2), cosines.T @ (gains[:, None] * cosines)))
+    return np.asarray(np.kron(np.eye(2), cosines().T @ (gains[:, None] * cosines())))

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 
 from persona_voice import _core
-from persona_voice.converter import BANDS
+from persona_voice.model.contrast import cosines
 from persona_voice.model.network import ConverterNetwork
 
 Samples = npt.NDArray[np.float32]
@@ -51,9 +51,7 @@ def _told(network: ConverterNetwork, samples: Samples) -> Frames:
     floor = np.percentile(loudest, LOUD_PERCENTILE) - QUIETEST
     loud = np.flatnonzero(loudest > floor)
     spoken = np.maximum(whole[loud[0] : loud[-1] + 1 : STEP], floor)
-    k = np.arange(BANDS)[CEPSTRA]
-    cosines = np.cos(np.pi * np.outer(np.arange(BANDS) + 0.5, k) / BANDS) * np.sqrt(2 / BANDS)
-    return np.asarray(spoken @ cosines)
+    return np.asarray(spoken @ cosines()[CEPSTRA].T)
 
 
 def _apart(one: Frames, other: Frames) -> float:
