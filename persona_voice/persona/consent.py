@@ -1,13 +1,13 @@
 """Consent: whose voice may be modelled, for what, since when, and the words that say so."""
 
 import datetime as dt
-import json
 import secrets
 import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 from persona_voice.errors import ConsentError
+from persona_voice.persona.toml import toml_text
 
 # Words that sound unlike each other, all common: some of them end a phrase, so that no older recording says it.
 WORDS = (
@@ -102,10 +102,4 @@ def read_consent(file: Path) -> Consent:
 
 def consent_text(consent: Consent) -> str:
     """As `read_consent` reads it."""
-    lines = []
-    for each in fields(consent):
-        value = getattr(consent, each.name)
-        # A JSON string is a TOML string.
-        text = value.isoformat() if isinstance(value, dt.date) else json.dumps(value)
-        lines.append(f"{each.name} = {text}\n")
-    return "".join(lines)
+    return toml_text({each.name: getattr(consent, each.name) for each in fields(consent)})

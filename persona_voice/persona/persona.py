@@ -1,6 +1,5 @@
 """A persona: who is spoken as. A value, read from a TOML file."""
 
-import json
 import tomllib
 from dataclasses import dataclass, field, fields
 from importlib.resources import files
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from persona_voice.errors import PersonaFileError
 from persona_voice.persona.folder import data_folder
+from persona_voice.persona.toml import toml_text
 from persona_voice.persona.voice import Voice
 
 
@@ -119,10 +119,8 @@ def read_persona(file: Path) -> Persona:
 def persona_text(persona: Persona) -> str:
     """A file that `read_persona` reads, of one who speaks as the weights and the speaker do."""
     optional = ("delivery", "voice")
-    values = {each.name: getattr(persona, each.name) for each in fields(Persona)}
-    # JSON's strings and numbers are TOML's.
-    lines = [f"{name} = {json.dumps(of)}\n" for name, of in values.items() if name not in optional]
-    return "".join(lines)
+    named = [each.name for each in fields(Persona) if each.name not in optional]
+    return toml_text({name: getattr(persona, name) for name in named})
 
 
 def _delivery(file: Path, values: object) -> Delivery:

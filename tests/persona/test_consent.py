@@ -22,10 +22,14 @@ def test_what_is_asked_for_names_all_of_it_and_ends_in_words_drawn_by_lot() -> N
     assert len({asked_of(ASKED.who, ASKED.scope, DAY).phrase for _ in range(5)}) == 5
 
 
-def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "who", [ASKED.who, "Zoë 🎭", "back\\slash and\ttab", "deleted\x7f, line\nby line"]
+)
+def test_it_is_read_as_it_was_written(tmp_path: Path, who: str) -> None:
     file = tmp_path / "consent.toml"
-    file.write_text(consent_text(ASKED), encoding="utf-8")
-    assert read_consent(file) == ASKED
+    asked = asked_of(who, ASKED.scope, DAY)
+    file.write_text(consent_text(asked), encoding="utf-8")
+    assert read_consent(file) == asked
 
 
 def test_the_language_may_be_left_out_and_nothing_else(tmp_path: Path) -> None:
