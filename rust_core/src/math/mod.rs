@@ -8,6 +8,8 @@ pub mod curve;
 pub mod db;
 /// Sums of products.
 pub mod dot;
+/// Units that decide what they remember.
+pub mod gated;
 pub(crate) mod half;
 /// Filters between sample rates.
 pub mod kernel;

@@ -2,17 +2,14 @@
 
 use std::sync::LazyLock;
 
-use pulp::{Arch, Simd, WithSimd};
-
 use super::bands::{silence, BANDS};
-use crate::math::curve::exp;
+use crate::math::gated::{logistic, Gated, GATES};
 use crate::math::matrix::Linear;
 
 /// Numbers between layers.
 const ENTER: usize = 32;
 const WIDE: usize = 64;
 const NARROW: usize = 32;
-const GATES: usize = 3;
 /// Numbers in the weights file.
 const COUNT: usize = ENTER * (2 * BANDS + 1)
     + GATES * WIDE * (ENTER + WIDE + 2)
@@ -29,12 +26,6 @@ struct Weights {
     wide: Gated,
     narrow: Gated,
     head: Vec<f32>,
-}
-
-/// A layer of gated recurrent units: reset, update and new value, one after the other.
-struct Gated {
-    input: Linear,
-    hidden: Linear,
 }
 
 /// The network and what it remembers.
@@ -68,8 +59,12 @@ impl Network {
         for x in &mut entered {
             *x = x.max(0.0);
         }
-        self.weights.wide.step(&entered, &mut self.wide);
-        self.weights.narrow.step(&self.wide, &mut self.narrow);
+        self.weights
+            .wide
+            .step::<WIDE, { GATES * WIDE }>(&entered, &mut self.wide);
+        self.weights
+            .narrow
+            .step::<NARROW, { GATES * NARROW }>(&self.wide, &mut self.narrow);
         let (weights, bias) = self.weights.head.split_at(NARROW);
         let products = self.narrow.iter().zip(weights).map(|(x, w)| x * w);
         logistic(products.sum::<f32>() + bias[0])
@@ -82,56 +77,6 @@ impl Network {
         self.wide.fill(0.0);
         self.narrow.fill(0.0);
     }
-}
-
-impl Gated {
-    fn step<const N: usize>(&self, x: &[f32], state: &mut [f32; N]) {
-        // Of both layers, as large as the larger.
-        let (mut input, mut hidden) = ([0.0; GATES * WIDE], [0.0; GATES * WIDE]);
-        let (input, hidden) = (&mut input[..GATES * N], &mut hidden[..GATES * N]);
-        self.input.apply(x, input);
-        self.hidden.apply(state, hidden);
-        Arch::new().dispatch(Gates {
-            input,
-            hidden,
-            state,
-        });
-    }
-}
-
-/// Cho et al. (2014), with the reset gate after the product, as torch has it.
-struct Gates<'a> {
-    input: &'a [f32],
-    hidden: &'a [f32],
-    state: &'a mut [f32],
-}
-
-impl WithSimd for Gates<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let len = self.state.len();
-        let (input_reset, rest) = self.input.split_at(len);
-        let (input_update, input_new) = rest.split_at(len);
-        let (hidden_reset, rest) = self.hidden.split_at(len);
-        let (hidden_update, hidden_new) = rest.split_at(len);
-        let reset = input_reset.iter().zip(hidden_reset);
-        let update = input_update.iter().zip(hidden_update);
-        let new = input_new.iter().zip(hidden_new);
-        for (((state, reset), update), new) in self.state.iter_mut().zip(reset).zip(update).zip(new)
-        {
-            let reset = logistic(reset.0 + reset.1);
-            let update = logistic(update.0 + update.1);
-            let new = 1.0 - 2.0 * logistic(-2.0 * (new.0 + reset * new.1));
-            *state = new + update * (*state - new);
-        }
-    }
-}
-
-#[inline(always)]
-fn logistic(x: f32) -> f32 {
-    1.0 / (1.0 + exp(-x))
 }
 
 impl Weights {
@@ -147,10 +92,8 @@ impl Weights {
         let enter = Linear::new(take(ENTER * 2 * BANDS), take(ENTER));
         let mut gated = |inputs: usize, len: usize| {
             let (input, hidden) = (take(GATES * len * inputs), take(GATES * len * len));
-            Gated {
-                input: Linear::new(input, take(GATES * len)),
-                hidden: Linear::new(hidden, take(GATES * len)),
-            }
+            let input = Linear::new(input, take(GATES * len));
+            Gated::new(input, Linear::new(hidden, take(GATES * len)))
         };
         Self {
             enter,
