@@ -371,6 +371,39 @@ class F0Tracker:
     window: int
     lookahead: int
 
+class F0Tracks:
+    """F0 told twice: 11 ms late, and 57 ms late with what came after; 55 to 900 Hz.
+
+    Of each F0 in Hz (0 unvoiced), confidence, and voiced or not. Of the frames with confidence p, a share p is
+    right: in whether there is voice and, if so, in F0 to within half a semitone.
+    """
+
+    def __init__(self) -> None: ...
+    def process(self, block: Samples, /) -> Frames:
+        """Frames ``[frames, 6]`` completed by this block."""
+    def reset(self) -> None: ...
+    def clone(self) -> F0Tracks: ...
+    width: int
+    hop: int
+    window: int
+    lookahead: int
+    @property
+    def late_lookahead(self) -> int:
+        """Samples past the moment of the last three numbers; ``lookahead`` is that of the first three."""
+
+class F0Evidence:
+    """What `F0Tracks` goes by: two correlations at each of 98 pitches, 124 partials, 12 levels."""
+
+    def __init__(self) -> None: ...
+    def process(self, block: Samples, /) -> Frames:
+        """Frames ``[frames, 332]`` completed by this block."""
+    def reset(self) -> None: ...
+    def clone(self) -> F0Evidence: ...
+    width: int
+    hop: int
+    window: int
+    lookahead: int
+
 class Vad:
     """Whether someone speaks, every 10 ms: probability, speech, onset.
 

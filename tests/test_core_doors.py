@@ -270,6 +270,12 @@ DOORS: dict[str, tuple[Callable[[], Any], Make, dict[str, tuple[Make, ...] | Non
     "LogMel": (_core.LogMel, lambda rng: _core.LogMel(), ANALYZER),
     "Vad": (_core.Vad, lambda rng: _core.Vad(integer(8_000, 44_100)(rng)), ANALYZER),
     "F0Tracker": (_core.F0Tracker, lambda rng: _core.F0Tracker(), ANALYZER),
+    "F0Tracks": (
+        _core.F0Tracks,
+        lambda rng: _core.F0Tracks(),
+        ANALYZER | {"late_lookahead": None},
+    ),
+    "F0Evidence": (_core.F0Evidence, lambda rng: _core.F0Evidence(), ANALYZER),
     "Loudness": (_core.Loudness, lambda rng: _core.Loudness(), ANALYZER),
     "Meter": (
         lambda: _core.Meter(48_000),

@@ -37,6 +37,8 @@ ANALYZERS: dict[str, Callable[[], Any]] = {
     "loudness": _core.Loudness,
     "meter": lambda: _core.Meter(48_000),
     "f0_tracker": _core.F0Tracker,
+    "f0_tracks": _core.F0Tracks,
+    "f0_evidence": _core.F0Evidence,
     "vad": _core.Vad,
 }
 EVERYTHING = STAGES | EARLY_STAGES | ANALYZERS

@@ -1,5 +1,9 @@
 //! Fundamental frequency and voicing, hop by hop.
 
+mod evidence;
+mod network;
+mod tracks;
+
 use std::sync::{Arc, LazyLock};
 
 use pulp::{Arch, Simd, WithSimd};
@@ -9,6 +13,9 @@ use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 use crate::error::{check_room, DspError};
 use crate::math::dot::dot;
 use crate::stage::{Analyzer, HOP, RATE};
+
+pub use evidence::F0Evidence;
+pub use tracks::F0Tracks;
 
 /// Numbers in a frame.
 const WIDTH: usize = 4;

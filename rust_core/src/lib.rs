@@ -34,7 +34,7 @@ pub use drift::{Drift, MAX_PPM};
 pub use ends::Ends;
 pub use envelopes::Envelopes;
 pub use error::{DspError, TensorName};
-pub use f0::F0Tracker;
+pub use f0::{F0Evidence, F0Tracker, F0Tracks};
 pub use features::LogMel;
 pub use level::{Fade, Leveller, Limiter, Loudness, Meter};
 pub use manner::Manner;

@@ -6,6 +6,18 @@ use crate::stream::analyzer;
 
 analyzer!(LogMel);
 analyzer!(F0Tracker);
+analyzer!(F0Evidence);
+analyzer!(F0Tracks, {
+    #[new]
+    fn new() -> Self {
+        Self(persona_dsp::F0Tracks::new())
+    }
+
+    #[getter]
+    fn late_lookahead(&self) -> usize {
+        persona_dsp::F0Tracks::LATE_LOOKAHEAD
+    }
+});
 analyzer!(Loudness);
 analyzer!(Meter, {
     #[new]

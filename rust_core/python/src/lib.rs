@@ -31,6 +31,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<analyzers::LogMel>()?;
     module.add_class::<analyzers::Vad>()?;
     module.add_class::<analyzers::F0Tracker>()?;
+    module.add_class::<analyzers::F0Evidence>()?;
+    module.add_class::<analyzers::F0Tracks>()?;
     module.add_class::<analyzers::Loudness>()?;
     module.add_class::<analyzers::Meter>()?;
     module.add_class::<stages::Leveller>()?;

@@ -51,6 +51,12 @@ macro_rules! for_each_analyzer {
         $($check)::+!(f0_tracker, persona_dsp::F0Tracker::new(), |f: &[f32]| {
             f[0] == 0.0 && f[2] == 0.0
         });
+        $($check)::+!(f0_tracks, persona_dsp::F0Tracks::new(), |f: &[f32]| {
+            f[0] == 0.0 && f[2] == 0.0 && f[3] == 0.0 && f[5] == 0.0
+        });
+        $($check)::+!(f0_evidence, persona_dsp::F0Evidence::new(), |f: &[f32]| {
+            f.iter().all(|x| x.is_finite())
+        });
         $($check)::+!(vad, persona_dsp::Vad::new(), |f: &[f32]| {
             f[0] < 0.5 && f[1] == 0.0 && f[2] == 0.0
         });

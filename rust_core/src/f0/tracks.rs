@@ -1,0 +1,210 @@
+//! F0 told twice: at once, and again with what comes after.
+
+use pulp::{Arch, Simd, WithSimd};
+
+use crate::error::{check_room, DspError};
+use crate::math::curve::ln;
+use crate::math::gated::logistic;
+use crate::stage::{Analyzer, HOP};
+
+use super::evidence::{
+    frequency, period, F0Evidence, AHEAD, DECIMATION, HISTORY, INNER_RATE, LAGS, LOOKAHEAD,
+    PITCHES, SILENCE, TAPS, WIDTH,
+};
+use super::network::{Belief, Decision, Network};
+
+/// Numbers of a track, and in a frame.
+const TRACK: usize = 3;
+const FRAME: usize = 2 * TRACK;
+const MIN_HZ: f32 = 55.0;
+const MAX_HZ: f32 = 900.0;
+/// Samples by which the second track is late: 57 ms. `training.f0` asks for that.
+const LATE_LOOKAHEAD: usize = 1368;
+const LATE_AHEAD: usize = AHEAD + (LATE_LOOKAHEAD - LOOKAHEAD) / DECIMATION;
+/// Whole hops between the moments of the tracks.
+const HOPS_BETWEEN: usize = (LATE_LOOKAHEAD - LOOKAHEAD) / HOP;
+/// Where the period is short, the lag of so many of them is measured that it is about this long, in
+/// inner samples: an error of the lag is then a smaller one of the period.
+const LONG_LAG: f32 = 48.0;
+/// The peak of the correlation is looked for this far on either side, as a share of the lag: 50 cents.
+const SEARCH: f32 = 0.03;
+/// From a peak of the first height on it is heard, at one of the second alone; below, what is believed.
+const LOW_PEAK: f32 = 0.5;
+const HIGH_PEAK: f32 = 0.9;
+/// Confidence is held within what data could tell.
+const SUREST: f32 = 0.999;
+
+/// F0 in Hz (0 when unvoiced), confidence 0 to 1, voiced 0 or 1; and the same again of an earlier moment,
+/// that what came after it has corrected: `[frames, 6]`.
+///
+/// What the sound says of each F0 ([`F0Evidence`]) goes through a small network that remembers. Its
+/// answers are probabilities of 98 pitches, half a semitone apart, and of no voice; where in between F0
+/// lies, the correlation about the moment says, as far as it is high. Confidence is calibrated: of the
+/// frames with confidence p, a share p is right, that is in whether there is voice and, if so, in F0 to
+/// within half a semitone.
+///
+/// # Streaming
+/// Look-ahead 264 samples (11 ms) of the first three numbers, [`F0Tracks::LATE_LOOKAHEAD`] (1368, 57 ms)
+/// of the last three. 55 to 900 Hz. A glide is followed at its moment; a jump may be believed a hop or two
+/// later, so that the law which asks for it at once does not hold.
+#[derive(Clone)]
+pub struct F0Tracks {
+    evidence: F0Evidence,
+    network: Network,
+    /// Whether the moment of the fast track was silent, the newest first.
+    silent: [bool; HOPS_BETWEEN + 1],
+}
+
+impl Default for F0Tracks {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl F0Tracks {
+    /// Samples past the moment of the second track.
+    pub const LATE_LOOKAHEAD: usize = LATE_LOOKAHEAD;
+
+    /// There is nothing to set.
+    pub fn new() -> Self {
+        Self {
+            evidence: F0Evidence::new(),
+            network: Network::new(),
+            silent: [true; HOPS_BETWEEN + 1],
+        }
+    }
+
+    fn frame(&mut self, frame: &mut [f32]) {
+        let mut evidence = [0.0; WIDTH];
+        let power = self.evidence.hear(&mut evidence);
+        self.silent.rotate_right(1);
+        self.silent[0] = power < SILENCE;
+        let silent = [self.silent[0], self.silent[HOPS_BETWEEN]];
+        let beliefs = self.network.step(&evidence);
+        let parts = frame.chunks_exact_mut(TRACK).zip(&beliefs);
+        for (track, (numbers, belief)) in parts.enumerate() {
+            let decision = self.network.decisions()[track];
+            let found = if silent[track] {
+                [0.0, SUREST, 0.0]
+            } else {
+                self.decided(belief, decision, [AHEAD, LATE_AHEAD][track])
+            };
+            numbers.copy_from_slice(&found);
+        }
+    }
+
+    fn decided(&self, belief: &Belief, decision: Decision, ahead: usize) -> [f32; TRACK] {
+        if 1.0 - belief.unvoiced < decision.threshold {
+            return [0.0, confidence(belief.unvoiced, decision), 0.0];
+        }
+        let (pitch, share) = likeliest(&belief.pitches);
+        let evidence = &self.evidence;
+        let f0_hz = Arch::new().dispatch(Measured {
+            evidence,
+            ahead,
+            pitch,
+        });
+        [
+            f0_hz.clamp(MIN_HZ, MAX_HZ),
+            confidence(share, decision),
+            1.0,
+        ]
+    }
+}
+
+impl Analyzer for F0Tracks {
+    fn width(&self) -> usize {
+        FRAME
+    }
+
+    fn window(&self) -> usize {
+        DECIMATION * HISTORY + TAPS - 1
+    }
+
+    fn lookahead(&self) -> usize {
+        LOOKAHEAD
+    }
+
+    fn frames(&self, input_len: usize) -> usize {
+        self.evidence.frames(input_len)
+    }
+
+    fn process(&mut self, input: &[f32], output: &mut [f32]) -> Result<usize, DspError> {
+        let frames = self.frames(input.len());
+        check_room(frames * FRAME, output.len())?;
+        let mut rest = input;
+        for row in output.chunks_exact_mut(FRAME).take(frames) {
+            rest = self.evidence.fill(rest);
+            self.frame(row);
+        }
+        self.evidence.fill(rest);
+        Ok(frames)
+    }
+
+    fn reset(&mut self) {
+        self.evidence.reset();
+        self.network.reset();
+        self.silent.fill(true);
+    }
+}
+
+/// F0 near a pitch, from where the correlation about the moment peaks.
+struct Measured<'a> {
+    evidence: &'a F0Evidence,
+    ahead: usize,
+    pitch: f32,
+}
+
+impl WithSimd for Measured<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> f32 {
+        let one = period(self.pitch);
+        let many = (LONG_LAG / one).floor().max(1.0);
+        let lag = one * many;
+        let first = (lag * (1.0 - SEARCH)).floor() as usize - 1;
+        let last = ((lag * (1.0 + SEARCH)).ceil() as usize + 1).min(LAGS - 1);
+        let mut at_lags = [0.0; LAGS];
+        self.evidence
+            .correlate(simd, self.ahead, first..last + 1, &mut at_lags);
+        let inside = first + 1..last;
+        let top = inside.max_by(|&a, &b| at_lags[a].total_cmp(&at_lags[b]));
+        match top.and_then(|top| vertex(&at_lags, top)) {
+            Some((peak, height)) if (peak - lag).abs() < SEARCH * lag => {
+                let part = ((height - LOW_PEAK) / (HIGH_PEAK - LOW_PEAK)).clamp(0.0, 1.0);
+                INNER_RATE / (one + part * (peak / many - one))
+            }
+            _ => frequency(self.pitch),
+        }
+    }
+}
+
+/// The pitch about which most is believed, between its neighbours, and how much.
+fn likeliest(pitches: &[f32; PITCHES]) -> (f32, f32) {
+    let about = |pitch: usize| pitches[pitch - 1] + pitches[pitch] + pitches[pitch + 1];
+    let inside = 1..PITCHES - 1;
+    let best = inside
+        .max_by(|&a, &b| about(a).total_cmp(&about(b)))
+        .unwrap_or(1);
+    let share = about(best);
+    let between = (pitches[best + 1] - pitches[best - 1]) / (share + 1e-20);
+    (best as f32 + between, share)
+}
+
+/// Of what is believed, how much turns out to be right.
+fn confidence(believed: f32, decision: Decision) -> f32 {
+    let p = believed.clamp(1e-6, 1.0 - 1e-6);
+    let odds = decision.slope * (ln(p) - ln(1.0 - p)) + decision.offset;
+    logistic(odds).min(SUREST)
+}
+
+/// Where between its neighbours, and how high, the parabola through a peak at `at` has its top.
+fn vertex(values: &[f32], at: usize) -> Option<(f32, f32)> {
+    let (before, here, after) = (values[at - 1], values[at], values[at + 1]);
+    if here < before || here <= after {
+        return None;
+    }
+    let offset = 0.5 * (before - after) / (before - 2.0 * here + after);
+    Some((at as f32 + offset, here - 0.25 * (before - after) * offset))
+}
