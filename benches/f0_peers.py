@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from benches.sources import UnavailableError, at_rate
-from persona_voice._core import HOP, RATE, F0Tracker
+from persona_voice._core import HOP, RATE, F0Tracker, F0Tracks
 from training.contours import MAX_HZ, MIN_HZ, Floats, Samples
 
 PEERS_RATE = 16_000
@@ -45,18 +45,33 @@ class Tracker:
     cpu_us: list[float] = field(default_factory=list)
 
 
-def ours() -> Tracker:
-    tracker = F0Tracker()
+def ours(tracker: F0Tracker | F0Tracks, first: int, lookahead: int, of: str) -> Tracker:
+    """That whose three numbers begin with number ``first`` of each frame."""
 
     def track(samples: Samples) -> Answer:
         tracker.reset()
         blocks = samples[: len(samples) // HOP * HOP].reshape(-1, HOP)
         frames = np.concatenate([tracker.process(block) for block in blocks]).astype(np.float64)
         told = np.arange(1, len(frames) + 1) * HOP_S
-        return Answer(told, frames[:, 0], frames[:, 1], frames[:, 2])
+        return Answer(told, *frames[:, first : first + 3].T)
 
-    stated_ms = 1000 * tracker.lookahead / RATE
-    return Tracker(f"ours, {stated_ms:g} ms", track, streaming=True, stated_ms=stated_ms)
+    stated_ms = 1000 * lookahead / RATE
+    return Tracker(f"{of}, {stated_ms:g} ms", track, streaming=True, stated_ms=stated_ms)
+
+
+def fast() -> Tracker:
+    tracks = F0Tracks()
+    return ours(tracks, 0, tracks.lookahead, "ours")
+
+
+def late() -> Tracker:
+    tracks = F0Tracks()
+    return ours(tracks, 3, tracks.late_lookahead, "ours")
+
+
+def on_the_path() -> Tracker:
+    tracker = F0Tracker()
+    return ours(tracker, 0, tracker.lookahead, "ours, path")
 
 
 def aubio(method: str, window: int) -> Tracker:
@@ -208,7 +223,9 @@ def pyin() -> Tracker:
 
 
 MAKERS: tuple[Callable[[], Tracker], ...] = (
-    ours,
+    fast,
+    late,
+    on_the_path,
     lambda: aubio("yinfast", 512),
     lambda: swift(stream=False),
     lambda: swift(stream=True),
