@@ -1,4 +1,4 @@
-"""From nothing to exported weights: models, pairs, other speech, teacher, listener, training, export, judgement.
+"""From nothing to exported weights: models, pairs, other speech, teacher, listener, training, tuning, export, judgement.
 
     python -m training [--cache DIR] [--pairs N] [--steps N]
 
@@ -49,38 +49,49 @@ def main() -> None:
     parser.add_argument("--sentences", type=int, default=900, help="by espeak-ng and flite")
     parser.add_argument("--teacher-steps", type=int, default=1200)
     parser.add_argument("--steps", type=int, default=10_000)
+    parser.add_argument("--tuning-steps", type=int, default=1100)
     parser.add_argument(
         "--out", type=Path, default=Path("persona_voice/assets/weights/converter.safetensors")
     )
     options = parser.parse_args()
     cache = options.cache
     models = cache / "models"
-    print("1/10 models", flush=True)
+    print("1/12 models", flush=True)
     fetch(models)
-    print("2/10 pairs", flush=True)
+    print("2/12 pairs", flush=True)
     in_shards(
         "training.pairs", "--cache", cache, "--models", models, "--voices", VOICES,
         "--count", options.pairs,
     )  # fmt: skip
-    print("3/10 envelopes", flush=True)
+    print("3/12 envelopes", flush=True)
     in_shards("training.envelopes", "--cache", cache)
-    print("4/10 speech", flush=True)
+    print("4/12 speech", flush=True)
     run("training.speech", "--cache", cache, "--count", options.sentences)
-    print("5/10 content", flush=True)
+    print("5/12 content", flush=True)
     in_shards("training.content", "--cache", cache, "--models", models)
-    print("6/10 teacher", flush=True)
+    print("6/12 teacher", flush=True)
     run("training.teacher", "--cache", cache, "--steps", options.teacher_steps, "--threads", CORES)
-    print("7/10 listener", flush=True)
+    print("7/12 listener", flush=True)
     run("training.listener", "--cache", cache, "--threads", CORES)
-    print("8/10 training", flush=True)
+    print("8/12 training", flush=True)
     run(
         "training.train", "--cache", cache, "--run", options.run, "--steps", options.steps,
         "--threads", CORES,
     )  # fmt: skip
-    print("9/10 export", flush=True)
-    candidate = cache / "runs" / f"{options.run}.safetensors"
-    run("training.export", "--cache", cache, "--run", options.run, candidate)
-    print("10/10 judge", flush=True)
+    print("9/12 ear", flush=True)
+    run("training.ear", "--cache", cache, "--models", models, "--threads", CORES)
+    print("10/12 tuning", flush=True)
+    untuned, candidate = (
+        cache / "runs" / f"{name}.safetensors" for name in (options.run, f"{options.run}_tuned")
+    )
+    run("training.export", "--cache", cache, "--run", options.run, untuned)
+    run(
+        "training.tune", "--cache", cache, "--models", models, "--begin", untuned,
+        "--run", candidate.stem, "--steps", options.tuning_steps, "--threads", CORES,
+    )  # fmt: skip
+    print("11/12 export", flush=True)
+    run("training.export", "--cache", cache, "--run", candidate.stem, candidate)
+    print("12/12 judge", flush=True)
     report = candidate.with_suffix(".quality.json")
     run("benches", "quality", "--weights", candidate, "--models", models, "--json", report)
     options.out.parent.mkdir(parents=True, exist_ok=True)

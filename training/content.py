@@ -25,6 +25,7 @@ from torch import Tensor
 from torch.nn.functional import conv1d, gelu, layer_norm, linear, scaled_dot_product_attention
 
 from training.data import SOURCE_WEIGHT, degrade
+from training.learning import device
 from training.pairs import SEED
 from training.shard import shard
 from training.synthesis import HOP
@@ -74,7 +75,7 @@ class Content:
 
         self.extractor = FeatureExtractor()
         self.weights = {
-            name.removeprefix("encoder/"): tensor
+            name.removeprefix("encoder/"): tensor.to(device())
             for name, tensor in read_ctranslate2(models / "whisper-base" / "model.bin").items()
             if name.startswith("encoder/")
         }
@@ -84,7 +85,13 @@ class Content:
     def __call__(self, samples: np.ndarray) -> np.ndarray:
         heard = scipy.signal.resample_poly(samples, 2, 3).astype(np.float32)
         padded = np.pad(heard, (0, int(PADDING_S * WHISPER_RATE)))
-        mel = torch.from_numpy(self.extractor(padded, padding=0)).float()[None]
+        mel = torch.from_numpy(self.extractor(padded, padding=0)).float()[None].to(device())
+        frames = len(heard) // WHISPER_HOP + 1
+        answer: np.ndarray = self.encode(mel)[0, :frames].cpu().numpy()
+        return answer
+
+    def encode(self, mel: Tensor) -> Tensor:
+        """Whisper's log-mel ``[B, 80, 2 F]`` to content ``[B, F, WIDTH]``."""
         w = self.weights
         x = gelu(conv1d(mel, w["conv1/weight"], w["conv1/bias"], padding=1))
         x = gelu(conv1d(x, w["conv2/weight"], w["conv2/bias"], stride=2, padding=1))
@@ -95,9 +102,7 @@ class Content:
             x = self.layer(f"layer_{k}", x)
             if k + 1 in LAYERS:
                 answers.append(self.norm("layer_norm", x) if k == 5 else x)
-        frames = len(heard) // WHISPER_HOP + 1
-        answer: np.ndarray = torch.cat(answers, 2)[0, :frames].numpy()
-        return answer
+        return torch.cat(answers, 2)
 
     def layer(self, name: str, x: Tensor) -> Tensor:
         own = f"{name}/self_attention"

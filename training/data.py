@@ -9,7 +9,7 @@ import numpy as np
 import scipy.signal
 import torch
 
-from persona_voice._core import LogMel
+from persona_voice._core import F0Tracker, LogMel
 from persona_voice._core import Path as StreamPath
 from persona_voice.converter import SILENT, Frames
 from training.synthesis import HOP, RATE, pulses
@@ -18,6 +18,9 @@ from training.synthesis import HOP, RATE, pulses
 LOOKAHEAD = 960
 # Frames at the start of a crop that still hear the silence before it: a frame is 768 samples long.
 SETTLE = 4
+# About which her F0 lies, and what it never leaves.
+HER_REGISTER_HZ = 205.0
+HER_F0_HZ = (100.0, 450.0)
 # Of a batch, what is pairs: the persona's own envelopes. The rest is labelled speech, of which there is far more,
 # and of speakers whom the pairs do not know.
 PAIRS_SHARE = 0.3
@@ -73,30 +76,52 @@ class Pairs:
             item["sources"] = [arrays[f"source_{k}"] for k in kept]
             item["weight"] = shares([SOURCE_WEIGHT[kinds[k]] for k in kept])
         item["envelopes"] = np.load(file.parents[1] / "envelopes" / f"{file.stem}.npy")
-        # F0 for every moment: straight lines (in octaves) over the unvoiced ones.
-        f0 = item["f0"].astype(np.float64)
-        voiced = np.flatnonzero(f0 > 0)
-        if len(voiced) == 0:
-            f0[:], voiced = 200.0, np.arange(len(f0))
-        item["f0"] = np.exp2(np.interp(np.arange(len(f0)), voiced, np.log2(f0[voiced])))
+        item["f0"] = over_unvoiced(item["f0"])
         return item
 
 
 class Labelled:
-    """Speech that the persona never said, with the envelopes that the teacher gives it."""
+    """Speech that the persona never said, with the envelopes that the teacher gives it, and F0 in her register."""
 
     def __init__(self, cache: Path) -> None:
         files = sorted((cache / "labelled").glob("*.npz"))
         if not files:
             raise SystemExit(f"no labelled speech in {cache}; run training.teacher first")
         self.items = [self.load(file) for file in files]
-        self.weight = shares([len(source) for source, _ in self.items])
-        self.seconds = float(sum(len(source) for source, _ in self.items)) / RATE
+        self.weight = shares([len(source) for source, *_ in self.items])
+        self.seconds = float(sum(len(source) for source, *_ in self.items)) / RATE
 
     @staticmethod
-    def load(file: Path) -> tuple[np.ndarray, np.ndarray]:
+    def load(file: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         with np.load(file) as arrays:
-            return arrays["source"], arrays["envelopes"]
+            source, answer = arrays["source"], arrays["envelopes"]
+        return source, answer, in_her_register(tracked(source))
+
+
+def over_unvoiced(f0_hz: np.ndarray) -> np.ndarray:
+    """F0 for every moment: straight lines (in octaves) over the unvoiced ones, which are 0."""
+    voiced = np.flatnonzero(f0_hz > 0)
+    if len(voiced) == 0:
+        return np.full(len(f0_hz), HER_REGISTER_HZ)
+    octaves = np.log2(f0_hz[voiced].astype(np.float64))
+    return np.asarray(np.exp2(np.interp(np.arange(len(f0_hz)), voiced, octaves)))
+
+
+def tracked(source: np.ndarray) -> np.ndarray:
+    """F0 in Hz at every moment of int16 samples, as the core finds it: 0 unvoiced."""
+    tracker = F0Tracker()
+    later = tracker.lookahead
+    found = tracker.process(np.pad(source.astype(np.float32) / 32768, (0, later)))[:, 0]
+    moments = len(source) // HOP + 1
+    return found[later // HOP - 1 :][:moments]
+
+
+def in_her_register(f0_hz: np.ndarray) -> np.ndarray:
+    """For every moment, its median moved to hers."""
+    everywhere = over_unvoiced(f0_hz)
+    voiced = f0_hz[f0_hz > 0]
+    middle = np.median(voiced) if len(voiced) else HER_REGISTER_HZ
+    return np.clip(everywhere * HER_REGISTER_HZ / middle, *HER_F0_HZ)
 
 
 def shares(weights: list[float]) -> np.ndarray:
@@ -188,8 +213,10 @@ def timbre(rng: np.random.Generator, mel: np.ndarray) -> np.ndarray:
 class Crop:
     mel: np.ndarray  # [warm + frames, 80]
     envelopes: np.ndarray  # [reach + frames, 2, 80]
-    target: np.ndarray  # [(reach + frames - 1) * HOP]
-    pulse: np.ndarray  # same
+    target: (
+        np.ndarray
+    )  # [(reach + frames - 1) * HOP]: the persona's sound; of labelled speech, its own
+    pulse: np.ndarray  # same, at her F0
 
 
 def crop_of_pair(rng: np.random.Generator, pairs: Pairs, config: CropConfig, reach: int) -> Crop:
@@ -226,8 +253,8 @@ def crop_of_pair(rng: np.random.Generator, pairs: Pairs, config: CropConfig, rea
 def crop_of_labelled(
     rng: np.random.Generator, labelled: Labelled, config: CropConfig, reach: int
 ) -> Crop:
-    """The same of speech without a partner; there is no target sound, and its place is zero."""
-    source, envelopes = labelled.items[rng.choice(len(labelled.items), p=labelled.weight)]
+    """The same of speech without a partner; in the place of the target sound is the source's own, clean."""
+    source, envelopes, f0 = labelled.items[rng.choice(len(labelled.items), p=labelled.weight)]
     percent = 100
     if rng.random() < REPLAYED:
         percent = round(
@@ -252,8 +279,14 @@ def crop_of_labelled(
     now = (1 - part) * at_moments(envelopes, low, gain) + part * at_moments(
         envelopes, low + 1, gain
     )
-    nothing = np.zeros((len(moment) - 1) * HOP, np.float32)
-    return Crop(another_speaker(rng, mel[SETTLE:]), now, nothing, nothing)
+    clean = audio[(before + moment[0]) * HOP : (before + moment[-1]) * HOP] * gain
+    contour = np.interp(at, np.arange(len(f0)), f0)
+    return Crop(
+        mel=another_speaker(rng, mel[SETTLE:]),
+        envelopes=now,
+        target=clean.astype(np.float32),
+        pulse=pulses(contour, float(rng.random())),
+    )
 
 
 def recorded(rng: np.random.Generator, x: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ import argparse
 import copy
 import math
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -123,7 +124,7 @@ class Trainer:
         self.average = copy.deepcopy(self.network)
         self.critic = Discriminator().to(self.device)
         self.synthesis = Synthesis().to(self.device)
-        self.listener = listener.load(options.cache).to(self.device)
+        self.begin_to_judge()
         up = [layer.up.weight for layer in self.network.layers]
         down = [layer.down.weight for layer in self.network.layers]
         chosen = {id(p) for p in up + down}
@@ -149,6 +150,9 @@ class Trainer:
             self.restore()
         elif options.begin:
             self.begin(options.begin)
+
+    def begin_to_judge(self) -> None:
+        self.listener = listener.load(self.options.cache).to(self.device)
 
     def restore(self) -> None:
         saved = torch.load(self.file, map_location=self.device, weights_only=False)
@@ -181,32 +185,10 @@ class Trainer:
         return float(self.options.rate * min(self.step / 200, 1.0) * cosine)
 
     def train_step(self, batch: tuple[Tensor, ...], crop: CropConfig) -> dict[str, float]:
-        mel, wanted, target, pulse = batch
         for optimizer, times in ((self.optimizer, 1.0), (self.hidden_optimizer, HIDDEN_RATE)):
             for group in optimizer.param_groups:
                 group["lr"] = self.rate() * times
-        state = tuple(s.to(self.device) for s in self.network.start(mel.shape[0]))
-        body, heard, _ = self.network.body(mel, state)
-        loss, said, done = body.new_zeros(()), {}, self.step / self.options.steps
-        # What costs more is asked of one head at a time, and the sound of the pairs alone.
-        dear, pairs = MODES[self.step % len(MODES)], slice(of_pairs(mel.shape[0]))
-        for mode in MODES:
-            got = self.network.answer(mode, body, heard)[:, crop.warm_frames :]
-            start = self.reach - self.config.late(mode)
-            right = wanted[:, start : start + crop.frames]
-            off = envelope_loss(got, right)
-            said[mode] = float(off.detach())
-            if mode == dear:
-                unlike = listener.misheard(self.listener, got, right)
-                said["misheard"] = float(unlike.detach())
-                off = off + LISTENER_WEIGHT * unlike
-            if done >= ADVERSARY_FROM and mode == dear:
-                off = off + self.adversary(got, right[pairs], said)
-            if done >= SOUND_FROM and mode == dear:
-                part = slice(start * HOP, (start + crop.frames - 1) * HOP)
-                sound = self.sound(got[pairs], pulse[pairs, part], target[pairs, part], said)
-                off = off + SOUND_WEIGHT * sound
-            loss = loss + off
+        loss, said = self.loss(batch, crop)
         for optimizer in (self.optimizer, self.hidden_optimizer):
             optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -222,10 +204,50 @@ class Trainer:
         self.step += 1
         return said
 
-    def sound(self, got: Tensor, pulse: Tensor, target: Tensor, said: dict[str, float]) -> Tensor:
+    def answers(self, mel: Tensor, crop: CropConfig) -> Iterator[tuple[str, Tensor, int]]:
+        """Of each head what it answers to ``[B, warm + frames, 80]`` for the moments judged, and where these
+        begin in the crop."""
+        state = tuple(s.to(self.device) for s in self.network.start(mel.shape[0]))
+        body, heard, _ = self.network.body(mel, state)
+        for mode in MODES:
+            got = self.network.answer(mode, body, heard)[:, crop.warm_frames :]
+            yield mode, got, self.reach - self.config.late(mode)
+
+    def dear(self) -> str:
+        """Of which head in this step what costs more is asked."""
+        return MODES[self.step % len(MODES)]
+
+    def loss(self, batch: tuple[Tensor, ...], crop: CropConfig) -> tuple[Tensor, dict[str, float]]:
+        mel, wanted, target, pulse = batch
+        loss, said, done = mel.new_zeros(()), {}, self.step / self.options.steps
+        # The sound is asked of the pairs alone.
+        pairs = slice(of_pairs(mel.shape[0]))
+        for mode, got, start in self.answers(mel, crop):
+            right = wanted[:, start : start + crop.frames]
+            off = envelope_loss(got, right)
+            said[mode] = float(off.detach())
+            if mode == self.dear():
+                unlike = listener.misheard(self.listener, got, right)
+                said["misheard"] = float(unlike.detach())
+                off = off + LISTENER_WEIGHT * unlike
+                if done >= ADVERSARY_FROM:
+                    off = off + self.adversary(got, right[pairs], said)
+                if done >= SOUND_FROM:
+                    part = slice(start * HOP, (start + crop.frames - 1) * HOP)
+                    sound = self.sound(got[pairs], pulse[pairs, part], target[pairs, part], said)
+                    off = off + SOUND_WEIGHT * sound
+            loss = loss + off
+        return loss, said
+
+    def spoken(self, envelopes: Tensor, pulse: Tensor) -> Tensor:
+        """By the vocoder, with this step's noise."""
         generator = torch.Generator().manual_seed(SEED * 1_000_003 + self.step)
         noise = torch.randn(pulse.shape, generator=generator).to(self.device)
-        y = self.synthesis(got, pulse, noise)
+        y: Tensor = self.synthesis(envelopes, pulse, noise)
+        return y
+
+    def sound(self, got: Tensor, pulse: Tensor, target: Tensor, said: dict[str, float]) -> Tensor:
+        y = self.spoken(got, pulse)
         off = sound_loss(y[:, 720:], target[:, 720:])  # the first filters ring from nothing
         said["sound"] = float(off.detach())
         return off

@@ -50,7 +50,8 @@ def of_pairs() -> Pairs:
 
 def of_labelled() -> Labelled:
     labelled = Labelled.__new__(Labelled)
-    labelled.items, labelled.weight = [bursts()], np.ones(1)
+    labelled.items = [(*bursts(), np.full(MOMENTS + 1, 200.0))]
+    labelled.weight = np.ones(1)
     return labelled
 
 
@@ -80,6 +81,10 @@ def test_a_burst_is_heard_when_it_is_to_be_answered(
         assert crop.envelopes.shape == (REACH + CONFIG.frames, 2, 80)
         assert len(crop.target) == len(crop.pulse) == (REACH + CONFIG.frames - 1) * HOP
         heard = loudest(crop.mel) - CONFIG.warm_frames
+        # Half a hop on each side of a moment is where its burst sounds.
+        sound = np.abs(crop.target[HOP // 2 : -HOP // 2]).reshape(-1, HOP).mean(1)
+        inside = [moment for moment in loudest(crop.envelopes) if 1 < moment < len(sound) - 1]
+        assert all(sound[moment - 1] > 0.5 * sound.max() for moment in inside)
         for moment in loudest(crop.envelopes) - REACH:
             if -CONFIG.warm_frames + 4 < moment < CONFIG.frames - 4:
                 # Frame k stands for 0.6 hops before moment k: 0 or 1 later, and 1 more when replayed.

@@ -1,0 +1,85 @@
+"""Tuning goes where her sound says what the speaker says."""
+
+import argparse
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from persona_voice.build import weights_folder
+from persona_voice.persona.persona import load_persona
+from training import tune
+from training.data import HOP, CropConfig, of_pairs
+from training.ear import DIRECTIONS, Said
+from training.train import Trainer
+from training.tune import Tuner
+
+BATCH, WIDE = 10, 129
+CROP = CropConfig(warm_frames=8, frames=60)
+
+
+class Ear(nn.Module):
+    """Instead of Whisper's: the spectrogram."""
+
+    def __init__(self, _models: Path) -> None:
+        super().__init__()
+
+    def forward(self, sound: Tensor) -> Tensor:
+        window = torch.hann_window(256)
+        s = torch.stft(sound, 256, 2 * HOP, window=window, return_complex=True).transpose(1, 2)
+        return torch.log(s.real**2 + s.imag**2 + 1e-6)
+
+
+def some_said() -> Said:
+    ways = torch.randn(WIDE, DIRECTIONS, generator=torch.Generator().manual_seed(1)) / 10
+    return Said(torch.zeros(WIDE), ways, torch.zeros(WIDE), ways)
+
+
+@pytest.fixture
+def tuner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trainer:
+    monkeypatch.setattr(tune, "Ear", Ear)
+    monkeypatch.setattr(tune, "load_said", lambda _cache: some_said())
+    begin = weights_folder() / load_persona("samantha").weights
+    return Tuner(
+        argparse.Namespace(
+            cache=tmp_path, models=tmp_path, run="some", rate=2e-3, steps=1000, begin=begin
+        )
+    )
+
+
+def batch(reach: int) -> tuple[Tensor, ...]:
+    noise = torch.Generator().manual_seed(2)
+    moments = reach + CROP.frames
+    mel = torch.randn(BATCH, CROP.warm_frames + CROP.frames, 80, generator=noise) - 8
+    envelopes = torch.randn(BATCH, moments, 2, 80, generator=noise) - 4
+    sound, pulse = 0.1 * torch.randn(2, BATCH, (moments - 1) * HOP, generator=noise)
+    return mel, envelopes, sound, 10 * pulse
+
+
+def test_only_some_are_listened_to_and_each_head_in_turn(tuner: Tuner) -> None:
+    heads = [head.weight for head in tuner.network.heads.values()]
+    pairs = of_pairs(BATCH)
+    mel, envelopes, sound, pulse = batch(tuner.reach)
+    other = sound.clone()
+    other[tune.LISTENED_PAIRS : pairs] += 1
+    other[pairs + tune.LISTENED_LABELLED :] += 1
+    _, said = tuner.loss((mel, envelopes, sound, pulse), CROP)
+    _, same = tuner.loss((mel, envelopes, other, pulse), CROP)
+    _, louder = tuner.loss((mel, envelopes, sound + 1, pulse), CROP)
+    assert same["unlike"] == said["unlike"]
+    assert same["unlike labelled"] == said["unlike labelled"]
+    assert louder["unlike"] != said["unlike"]
+    assert louder["unlike labelled"] != said["unlike labelled"]
+    for step, dear in enumerate(("live", "studio")):
+        tuner.step = step
+        loss, _ = tuner.loss((mel, envelopes, sound, pulse), CROP)
+        assert tuner.dear() == dear
+        assert all(grad.abs().sum() > 0 for grad in torch.autograd.grad(loss, heads))
+
+
+def test_what_is_heard_becomes_what_is_said(tuner: Tuner) -> None:
+    given = batch(tuner.reach)
+    told = [tuner.train_step(given, CROP) for _ in range(12)]
+    early, late = (sum(of["unlike labelled"] for of in some) for some in (told[:4], told[-4:]))
+    assert late < 0.9 * early

@@ -1,0 +1,83 @@
+"""Goes on from exported weights: what Whisper hears of her sound shall be what is said.
+
+    python -m training.tune --cache DIR --models DIR --begin WEIGHTS --run NAME [--steps 1100]
+
+The envelopes of labelled speech are no truth, only what a network or teacher makes of it. So here they count
+half, and her sound, with the contrast that the export gives it, is heard by Whisper itself beside the speaker's own, clean:
+along the directions that are words (`training.ear`) the two shall be the same. A discriminator of
+envelope pictures and the pairs keep her voice hers.
+"""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from persona_voice.converter import BANDS
+from persona_voice.model.contrast import CONTRAST, contrast
+from persona_voice.model.network import ENVELOPE_CEILING, ENVELOPE_FLOOR
+from training.data import CropConfig, of_pairs
+from training.ear import EDGE, Ear, load_said
+from training.learning import arguments, device
+from training.synthesis import HOP
+from training.train import Trainer, envelope_loss
+
+LABELLED_WEIGHT, UNLIKE_WEIGHT = 0.5, 0.24
+# Of a batch, how many pairs and how many others are listened to: it costs as much as the rest of a step.
+LISTENED_PAIRS, LISTENED_LABELLED = 2, 4
+
+
+class Tuner(Trainer):
+    def begin_to_judge(self) -> None:
+        self.ear = Ear(self.options.models).to(device())
+        self.said = load_said(self.options.cache)
+        self.contrast = torch.from_numpy(contrast(CONTRAST)).float().to(device())
+
+    def loss(self, batch: tuple[Tensor, ...], crop: CropConfig) -> tuple[Tensor, dict[str, float]]:
+        mel, wanted, sound, pulse = batch
+        loss, said = mel.new_zeros(()), {}
+        pairs = of_pairs(len(mel))
+        listened = [*range(LISTENED_PAIRS), *range(pairs, pairs + LISTENED_LABELLED)]
+        for mode, got, start in self.answers(mel, crop):
+            right = wanted[:, start : start + crop.frames]
+            hers = envelope_loss(got[:pairs], right[:pairs])
+            labelled = envelope_loss(got[pairs:], right[pairs:])
+            said[mode], said[f"{mode} labelled"] = float(hers.detach()), float(labelled.detach())
+            share = pairs / len(mel)
+            off = share * hers + (1 - share) * LABELLED_WEIGHT * labelled
+            if mode == self.dear():
+                part = slice(start * HOP, (start + crop.frames - 1) * HOP)
+                unlike = self.unlike(got[listened], sound[listened, part], pulse[listened, part])
+                said["unlike"] = float(unlike[:LISTENED_PAIRS].detach().mean())
+                said["unlike labelled"] = float(unlike[LISTENED_PAIRS:].detach().mean())
+                off = off + UNLIKE_WEIGHT * unlike.mean()
+                off = off + self.adversary(got, right[:pairs], said)
+            loss = loss + off
+        return loss, said
+
+    def unlike(self, got: Tensor, sound: Tensor, pulse: Tensor) -> Tensor:
+        """By how much the words of each differ ``[B]``, pairs first: 1 is no more than what cannot be known."""
+        envelopes = (got.flatten(2) @ self.contrast.T).unflatten(2, (2, BANDS))
+        y = self.spoken(envelopes.clamp(ENVELOPE_FLOOR, ENVELOPE_CEILING), pulse)
+        with torch.no_grad():
+            content = self.ear(sound)
+            wanted = self.said.by_others(content)
+            wanted[:LISTENED_PAIRS] = self.said.by_her(content[:LISTENED_PAIRS])
+        off: Tensor = (self.said.by_her(self.ear(y)) - wanted)[:, EDGE:-EDGE].square()
+        return off.mean((1, 2))
+
+
+def main() -> None:
+    parser = arguments(__doc__, steps=1100)
+    parser.add_argument("--models", type=Path, required=True)
+    parser.add_argument("--begin", type=Path, required=True, help="weights as exported")
+    parser.add_argument("--run", default="tuned")
+    parser.add_argument("--rate", type=float, default=6e-4)
+    parser.add_argument("--workers", type=int, default=1)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    Tuner(options).run()
+
+
+if __name__ == "__main__":
+    main()
