@@ -1,7 +1,7 @@
 /* Converts a mono WAV of 16 bits in blocks of 10 ms.
  *
  *   cargo build --release -p persona_voice_c
- *   cc examples/convert.c -I rust_core/c/include -L target/release -lpersona_voice -o convert
+ *   cc examples/convert.c -I rust_core/c/include -L target/release -lpersona_voice -lm -o convert
  *   LD_LIBRARY_PATH=target/release ./convert persona_voice/assets/weights/converter.safetensors in.wav out.wav
  */
 #include <math.h>

@@ -123,7 +123,8 @@ def enrol(
     known = checked_name(name)
     place = users_personas_folder() / known.lower()
     if known.lower() in persona_names() or place.exists():
-        message = f'"{known.lower()}" must be nobody\'s name yet; there is {place}'
+        there = place if place.exists() else "one of the installation's"
+        message = f'"{known.lower()}" must be nobody\'s name yet; there is {there}'
         raise SettingError(message, code="name_taken")
     learnt, kept, seconds = _pieces(recordings)
     said = sound_of(phrase)[: round(LONGEST_PHRASE_S * _core.RATE)]

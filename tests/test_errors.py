@@ -28,7 +28,12 @@ TEXTS = {
     "bad_return": ("the day returned to must be before today, {}, got {}",),
     "file_exists": (
         "{} must not be there yet, so that nobody kept is lost; name another with --out",
+        "{} must hold none but {}, who would replace it; it holds {}",
     ),
+    "needs_raw": (
+        "--rate and --format must come with raw samples: - as IN, or for --format as OUT",
+    ),
+    "same_file": ("OUT must be another file than IN, which it would replace, got {} for both",),
     "name_taken": (
         '"{}" must be as she comes with this installation: give who is designed another name, or none',
         '"{}" must be nobody\'s name yet; there is {}',
@@ -181,6 +186,7 @@ TEXTS = {
         "the sound of the command cannot be read: {}",
         "{} gave no sound",
         "{} gave no sound for {}",
+        "{} must give a WAV, or raw samples of 16 bits, got {}",
         "{} wrote no file {out}",
     ),
     "source_refused": (

@@ -21,6 +21,7 @@ from persona_voice.path.stream import VoiceStream
 from persona_voice.persona.mood import MOODS
 
 RAW: dict[str, np.dtype[Any]] = {"s16": np.dtype("<i2"), "f32": np.dtype("<f4")}
+RAW_RATE, RAW_FORMAT = 24_000, "s16"
 BAR = 40
 
 
@@ -44,10 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="milliseconds handed over at once (default: 1000)",
     )
     parser.add_argument(
-        "--rate", type=int, default=24_000, metavar="HZ", help="of raw samples (default: 24000)"
+        "--rate", type=int, metavar="HZ", help=f"of raw samples alone (default: {RAW_RATE})"
     )
     parser.add_argument(
-        "--format", choices=RAW, default="s16", help="of raw samples (default: s16)"
+        "--format", choices=RAW, help=f"of raw samples alone (default: {RAW_FORMAT})"
     )
     parser.add_argument(
         "--weights", type=Path, metavar="FILE", help="other weights than the persona's"
@@ -59,12 +60,14 @@ def run(options: argparse.Namespace) -> int:
     if not 1 <= options.block_ms <= 60_000:
         message = f"--block-ms must lie in 1..=60000 ms, got {options.block_ms:g}"
         raise SettingError(message, code="out_of_range")
+    kind = RAW[options.format or RAW_FORMAT]
+    _check_files(options)
     started, cpu = time.monotonic(), time.process_time()
     seconds = options.block_ms / 1000
     with contextlib.ExitStack() as stack:
         if options.input == "-":
-            rate, total = options.rate, None
-            blocks = raw_blocks(sys.stdin.buffer, rate, seconds, RAW[options.format])
+            rate, total = RAW_RATE if options.rate is None else options.rate, None
+            blocks = raw_blocks(sys.stdin.buffer, rate, seconds, kind)
         else:
             reader = stack.enter_context(SoundReader(Path(options.input)))
             rate, total, blocks = reader.sample_rate, reader.num_samples, reader.blocks(seconds)
@@ -73,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
         stream = open_stream(persona, rate, options.mode, manner=manner, weights=options.weights)
         stream.express(options.mood, half_life_s=None)
         if options.output == "-":
-            done = to_pipe(heard(stream, blocks, faults), sys.stdout.buffer, RAW[options.format])
+            done = to_pipe(heard(stream, blocks, faults), sys.stdout.buffer, kind)
         else:
             writer = stack.enter_context(SoundWriter(Path(options.output), rate, total or 0))
             show = stack.enter_context(progress(total, rate))
@@ -84,6 +87,18 @@ def run(options: argparse.Namespace) -> int:
                 show(done)
     report(options, stream, faults, done, time.monotonic() - started, time.process_time() - cpu)
     return 0
+
+
+def _check_files(options: argparse.Namespace) -> None:
+    if options.input != "-" and (
+        options.rate is not None or (options.output != "-" and options.format)
+    ):
+        message = "--rate and --format must come with raw samples: - as IN, or for --format as OUT"
+        raise SettingError(message, code="needs_raw")
+    source, out = Path(options.input), Path(options.output)
+    if source.exists() and out.exists() and source.samefile(out):
+        message = f"OUT must be another file than IN, which it would replace, got {out} for both"
+        raise SettingError(message, code="same_file")
 
 
 def raw_blocks(pipe: BinaryIO, rate: int, seconds: float, kind: np.dtype[Any]) -> Iterator[Samples]:

@@ -13,7 +13,7 @@ from persona_voice.cli import (
     persona_timelapse,
 )
 from persona_voice.cli.telling import ledger_of, moment, tell
-from persona_voice.errors import SettingError
+from persona_voice.errors import PersonaFileError, SettingError
 from persona_voice.persona.event import Kind, happened
 from persona_voice.persona.store import Store
 
@@ -47,9 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ):
         part.add_actions(action)
     action("list", "those who are remembered", _list)
-    forget = action("forget", "erase what a listener told her, for good", _forget)
+    forget = action("forget", "erase what a listener told them, for good", _forget)
     forget.add_argument("listener", metavar="LISTENER")
-    forget.add_argument("--persona", default="samantha", metavar="NAME")
+    forget.add_argument("--persona", metavar="NAME", help="only her (default: everyone who lives)")
     out = action("export", "write all that happened to her to one signed file", _export)
     out.add_argument("name", metavar="NAME")
     out.add_argument("file", type=Path, metavar="FILE", help="such as samantha.persona")
@@ -85,12 +85,22 @@ def _list(kept: Store, options: argparse.Namespace) -> int:
 
 
 def _forget(kept: Store, options: argparse.Namespace) -> int:
-    persona = ledger_of(kept, options.persona).persona
+    given = options.persona
+    asked = [ledger_of(kept, given).persona] if given else kept.personas()
+    known = [persona for persona in asked if _forget_at(kept, persona, options)]
+    if not known:
+        who = ", ".join(asked) or "somebody"
+        message = f"{who} must know the listener who is to be forgotten, got {options.listener}"
+        raise SettingError(message, code="unknown_listener")
+    return 0
+
+
+def _forget_at(kept: Store, persona: str, options: argparse.Namespace) -> bool:
+    """Whether she knew them at all."""
     erased, now = kept.num_events_of(persona, options.listener), time.time()
     leaned = kept.leaning(persona, options.listener, now) is not None
     if not erased and not leaned:
-        message = f"{persona} must know the listener who is to be forgotten, got {options.listener}"
-        raise SettingError(message, code="unknown_listener")
+        return False
     event = happened(Kind.FORGOTTEN, persona, now, options.listener)
     kept.append([event])
     facts = {"persona": persona, "listener": options.listener, "erased_events": erased}
@@ -98,15 +108,20 @@ def _forget(kept: Store, options: argparse.Namespace) -> int:
     tell(
         options,
         facts | {"erased_leaning": leaned},
-        f"{options.listener}: {erased} events erased{more}",
+        f"{options.listener}: {erased} events of {persona} erased{more}",
     )
-    return 0
+    return True
 
 
 def _export(kept: Store, options: argparse.Namespace) -> int:
-    from persona_voice.persona.persona_file import export_persona
+    from persona_voice.persona.persona_file import check_persona, export_persona
 
     persona = ledger_of(kept, options.name).persona
+    if options.file.exists() and (held := check_persona(options.file).persona) != persona:
+        message = (
+            f"{options.file} must hold none but {persona}, who would replace it; it holds {held}"
+        )
+        raise PersonaFileError(message, code="file_exists")
     provenance = persona_show.provenance_of(kept, persona) or ""
     signed = export_persona(kept, persona, options.file, provenance=provenance, key=options.key)
     facts = {

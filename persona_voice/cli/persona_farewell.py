@@ -45,7 +45,11 @@ def say_farewell(kept: Store, options: argparse.Namespace) -> int:
         tell(options, {"persona": persona, "erased_events": 0}, f"{persona} stays")
         return 0
     signed = _exported(kept, persona, out)
-    heard = _say_goodbye(kept, persona, options)
+    try:
+        heard = _say_goodbye(kept, persona, options)
+    except Exception:
+        out.unlink(missing_ok=True)  # she is still in the store
+        raise
     while (ledger := kept.ledger(persona)) and ledger.num_events != signed.num_events:
         signed = _exported(kept, persona, out)  # something happened to her meanwhile
     erased = kept.erase(persona)

@@ -67,7 +67,7 @@ def day_text(day: int) -> str:
 
 
 def day_named(text: str, born_day: int, today: int) -> int:
-    """A day of her life: a date, ``today``, or ``birth``, which is the end of the day before it.
+    """A day of her life: a date, ``today``, or ``birth``, which is the end of the day before it, and told as that.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def day_named(text: str, born_day: int, today: int) -> int:
     day = None
     with contextlib.suppress(ValueError):
         day = (dt.date.fromisoformat(text) - dt.date(1970, 1, 1)).days
-    if day is None or not born_day <= day <= today:
+    if day is None or not born_day - 1 <= day <= today:
         message = (
             f"a day of hers must be birth, today or a date from {day_text(born_day)} to "
             f"{day_text(today)}, got {text}"

@@ -17,6 +17,8 @@ from persona_voice.sources.wav import WavStream
 
 END_SECONDS = 2.0
 RAW_BLOCK_SECONDS = 0.04
+# How FLAC, Ogg and MP3 begin.
+COMPRESSED = (b"fLaC", b"OggS", b"ID3")
 
 
 class CommandSource:
@@ -101,9 +103,15 @@ class CommandSource:
             wav = WavStream(pipe, head)
             yield from resampled(wav.blocks(), wav.sample_rate, self.sample_rate)
             return
+        size = 2 * max(1, int(RAW_BLOCK_SECONDS * self.sample_rate))
+        head += pipe.read(size) if head else b""
         if not head:
             raise SourceError(f"{self._words[0]} gave no sound", code="source_no_sound")
-        size = 2 * max(1, int(RAW_BLOCK_SECONDS * self.sample_rate))
+        if head.startswith(COMPRESSED) or _is_text(head):
+            message = (
+                f"{self._words[0]} must give a WAV, or raw samples of 16 bits, got {head[:24]!r}"
+            )
+            raise SourceError(message, code="source_no_sound")
         while head:
             whole = len(head) // 2 * 2
             yield np.frombuffer(head[:whole], "<i2").astype(np.float32) / np.float32(32768)
@@ -120,6 +128,11 @@ class CommandSource:
 
     def __exit__(self, *_error: object) -> None:
         self.close()
+
+
+def _is_text(data: bytes) -> bool:
+    """Nothing but printable ASCII and white space, as hardly a sound is, and not even silence."""
+    return all(32 <= byte < 127 or byte in b"\t\n\r" for byte in data)
 
 
 def resampled(blocks: Iterator[Samples], rate: int, wanted: int) -> Iterator[Samples]:

@@ -106,8 +106,12 @@ def test_the_history_is_a_line_for_each_event(capsys: pytest.CaptureFixture[str]
 
 
 def test_a_listener_is_forgotten(capsys: pytest.CaptureFixture[str], store: Path) -> None:
-    assert printed(capsys, "forget", "bob") == "bob: 1 events erased\n"
-    assert "must know the listener" in refused(capsys, "forget", "bob")
+    with Store() as kept:
+        kept.append([Event("x", "Marek", BORN_S + 240, Kind.CONVERSATION, "bob", TOLD)])
+    assert printed(capsys, "forget", "bob") == (
+        "bob: 1 events of Marek erased\nbob: 1 events of samantha erased\n"
+    )
+    assert "Marek, samantha must know the listener" in refused(capsys, "forget", "bob")
     facts = json.loads(printed(capsys, "forget", "ann\x1b[31m", "--persona", "samantha", "--json"))
     assert facts == {
         "persona": "samantha",
@@ -127,6 +131,9 @@ def test_a_persona_is_taken_along(capsys: pytest.CaptureFixture[str], tmp_path: 
         capsys, "export", "SAMANTHA", file
     )
     signer = json.loads(printed(capsys, "export", "samantha", file, "--json"))["signer"]
+    kept = file.read_bytes()
+    assert "must hold none but Marek" in refused(capsys, "export", "Marek", file)
+    assert file.read_bytes() == kept
     said = printed(capsys, "import", file, *other, "--signer", signer)
     assert said == f"samantha: 4 of 4 events were new, signed by {signer}\n"
     facts = json.loads(printed(capsys, "import", file, *other, "--json"))

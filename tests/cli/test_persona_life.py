@@ -154,7 +154,10 @@ def test_growth_is_adopted_shown_compared_and_taken_back(
     shown = facts(capsys, "show", "Iris")
     assert shown["similarity_to_birth"] == pytest.approx(grown["similarity"])
     assert "similarity  to birth, as she speaks: 0." in printed(capsys, "show", "iris")
-    apart = facts(capsys, "diff", "iris@birth", "iris")["values"]
+    told = facts(capsys, "diff", "iris@birth", "iris")
+    birth = printed(capsys, "diff", "iris@birth", "iris").split()[0]
+    assert facts(capsys, "diff", birth, "iris") == told
+    apart = told["values"]
     assert all(r["difference"] == 0 and r["one"] == VOICE[r["value"]] for r in apart[:4])
     register = next(r for r in apart if (r["of"], r["value"]) == ("spoken", "register_semitones"))
     assert register["difference"] == pytest.approx(grown["spoken"]["register_semitones"])
@@ -221,6 +224,7 @@ def test_a_farewell_that_cannot_be_kept_or_is_killed_erases_nothing(
     assert refused(capsys, "farewell", "iris", "--yes", "--out", tmp_path / "no" / "such" / "f")
     assert refused(capsys, "farewell", "iris", "--yes", "--voice-out", tmp_path / "no" / "such.wav")
     assert facts(capsys, "show", "iris")["events"] == before
+    assert not Path("iris.persona").exists(), "it would be in the way of the next try"
     code = (
         "import os, signal, sys\n"
         "import persona_voice.cli.persona_farewell as f\n"

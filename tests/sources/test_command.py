@@ -140,6 +140,8 @@ def test_sound_is_handed_on_before_the_program_ends(tmp_path: Path) -> None:
         ("there-is-no-such-program", "source_missing", "there-is-no-such-program must be there"),
         ("true", "source_no_sound", "true gave no sound"),
         ("true {out}", "source_no_sound", "wrote no file"),
+        ("echo no such voice", "source_no_sound", r"must give a WAV, .*got b'no such voice\\n'"),
+        ("printf fLaC-and-more", "source_no_sound", "must give a WAV"),
     ],
 )
 def test_a_failing_command_says_why(command: str, code: str, match: str) -> None:
