@@ -4,6 +4,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import soundfile
 
 import persona_voice
@@ -21,7 +22,8 @@ with persona_voice.Diary(store_file, Path(store_file).with_suffix(".spool")) as 
     stream = persona_voice.open_stream(persona_voice.persona_of(state), sample_rate)
     stream.set_manner(state.spoken)  # as she has grown
     stream.express("happy")  # and as she feels just now
-    soundfile.write(out, stream.process(samples), sample_rate)
+    said = np.concatenate([stream.process(samples), stream.flush()])
+    soundfile.write(out, said, sample_rate)
     seconds = len(samples) / sample_rate
     talk = {"seconds": seconds, "valence": 0.8, "arousal": 0.3}
     diary.note(
