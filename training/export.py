@@ -21,7 +21,8 @@ from persona_voice.model.weights import FORMAT, save_weights
 
 
 def scale_contrast(network: ConverterNetwork, *, back: bool = False) -> None:
-    """Gives the answers of a network their contrast, or takes it back from those of an exported one."""
+    """Gives the answers of a network their contrast, or takes it back from those of an exported one, which must have
+    been exported with the `CONTRAST` of today."""
     more = torch.from_numpy(contrast(1 / CONTRAST if back else CONTRAST)).float()
     with torch.no_grad():
         for head in network.heads.values():
