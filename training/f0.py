@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 import scipy.signal
 import soundfile
-import soxr
 import torch
 from torch import Tensor
 
@@ -170,8 +169,11 @@ def tone(rng: np.random.Generator) -> Sound:
 def hear(sound: Sound, kinds: dict[str, Floats], others: list[Sound], seed: list[int]) -> Heard:
     """One variant of a sound."""
     rng = np.random.default_rng(seed)
-    faster = float(2 ** rng.uniform(-0.4, 0.4)) if rng.random() < 0.7 else 1.0
-    samples = soxr.resample(sound.samples, RATE * faster, RATE) if faster != 1 else sound.samples
+    percent = round(100 * 2 ** rng.uniform(-0.4, 0.4)) if rng.random() < 0.7 else 100
+    faster = percent / 100
+    samples = sound.samples
+    if percent != 100:
+        samples = scipy.signal.resample_poly(samples, 100, percent)
     samples = spoilt(samples.astype(np.float64), sound.power, kinds, others, rng)
     lead = int(rng.integers(HOP))
     evidence = F0Evidence().process(np.ascontiguousarray(samples[lead:], np.float32))
