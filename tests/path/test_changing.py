@@ -70,7 +70,7 @@ def test_it_speaks_as_before_until_the_new_one_has_listened_and_as_the_new_one_a
     after = said(alone, long_speech(), [HOP])
     end = crossing + (CROSSING_HOPS + 100) * HOP
     level = lambda x: 10 * np.log10(np.mean(np.square(x[end:], dtype=np.float64)))  # noqa: E731
-    assert abs(level(out) - level(after)) < 0.15  # it has known the speaker for less long
+    assert abs(level(out) - level(after)) < 0.4  # it has known the speaker for less long
     assert level(out) - level(before) < -1.5
 
 
