@@ -213,9 +213,8 @@ def timbre(rng: np.random.Generator, mel: np.ndarray) -> np.ndarray:
 class Crop:
     mel: np.ndarray  # [warm + frames, 80]
     envelopes: np.ndarray  # [reach + frames, 2, 80]
-    target: (
-        np.ndarray
-    )  # [(reach + frames - 1) * HOP]: the persona's sound; of labelled speech, its own
+    # The persona's sound; of labelled speech, its own.
+    target: np.ndarray  # [(reach + frames - 1) * HOP]
     pulse: np.ndarray  # same, at her F0
 
 
@@ -230,7 +229,7 @@ def crop_of_pair(rng: np.random.Generator, pairs: Pairs, config: CropConfig, rea
     else:
         source = sources[rng.choice(len(sources), p=item["weight"])]
     heard = (first - config.warm_frames - SETTLE, first + config.frames)
-    gain = 10 ** (rng.uniform(-16, 6) / 20)
+    gain = any_gain(rng)
     before = hops_before(rng)
     mel = hear(rng, segment(source, (heard[0] - before) * HOP, heard[1] * HOP), before, gain)
     if rng.random() < BETWEEN:
@@ -269,7 +268,7 @@ def crop_of_labelled(
     if percent != 100:
         audio = scipy.signal.resample_poly(audio, 100, percent)
     audio = audio[: (before + frames) * HOP]
-    gain = 10 ** (rng.uniform(-16, 6) / 20)
+    gain = any_gain(rng)
     mel = hear(rng, audio, before, gain)
     # Moment m of the crop is (SETTLE + warm + m) hops after its start, on the crop's own clock.
     moment = np.arange(-reach, config.frames) + SETTLE + config.warm_frames
@@ -299,6 +298,10 @@ def recorded(rng: np.random.Generator, x: np.ndarray) -> np.ndarray:
     hz = np.fft.rfftfreq(len(x), 1 / RATE)
     spectrum *= np.clip((edge - hz) / 200 + 1, 0, 1)
     return np.fft.irfft(spectrum, len(x))
+
+
+def any_gain(rng: np.random.Generator) -> float:
+    return float(10 ** (rng.uniform(-16, 6) / 20))
 
 
 def hops_before(rng: np.random.Generator) -> int:

@@ -19,9 +19,10 @@ from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
 from training.content import WIDTH, Content
-from training.data import HOP, Pairs, segment
+from training.data import HOP, Pairs, any_gain, segment
 from training.learning import device
 from training.synthesis import RATE, Synthesis, pulses
+from training.train import HELD_OUT_PAIRS
 from training.whole import whole
 
 # 25 ms, whose bins lie 40 Hz apart as in Whisper's 400 samples at 16 kHz.
@@ -34,8 +35,6 @@ MOMENTS = 159
 # Squares of the regression's weights, against the content's own (of unit variance); and what is added to the
 # part that does not follow, of its mean.
 RIDGE, FLOOR = 0.02, 1e-4
-GAIN_DB = (-16.0, 6.0)
-HELD_OUT_PAIRS = 8
 SEED = 5
 
 
@@ -107,7 +106,7 @@ def heard(pairs: Pairs, ear: Ear, synthesis: Synthesis) -> tuple[np.ndarray, np.
     for item in pairs.items:
         last = len(item["envelopes"]) - MOMENTS
         for first in range(int(rng.integers(40)), last + 1, MOMENTS):
-            gain = 10 ** (rng.uniform(*GAIN_DB) / 20)
+            gain = any_gain(rng)
             cut = slice(first, first + MOMENTS)
             log_amplitudes = item["envelopes"][cut].astype(np.float32) + np.float32(np.log(gain))
             pulse = torch.from_numpy(pulses(item["f0"][cut], float(rng.random())))[None]

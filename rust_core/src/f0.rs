@@ -130,11 +130,15 @@ impl F0Tracker {
         Self {
             line: [0.0; ROW + HOP],
             in_hop: 0,
-            mean: MeanFilter::default(),
+            mean: MeanFilter::new(MEAN_POLE),
             history: [0.0; HISTORY],
             path: Path::new(),
             scratch: vec![Complex::default(); scratch],
         }
+    }
+
+    fn fill<'a>(&mut self, input: &'a [f32]) -> &'a [f32] {
+        fill(&mut self.line[ROW..], &mut self.in_hop, input)
     }
 
     #[inline(always)]
@@ -190,54 +194,57 @@ impl Analyzer for F0Tracker {
     fn process(&mut self, input: &[f32], output: &mut [f32]) -> Result<usize, DspError> {
         let frames = self.frames(input.len());
         check_room(frames * WIDTH, output.len())?;
-        let mut rows = output.chunks_exact_mut(WIDTH);
         let mut rest = input;
-        while !rest.is_empty() {
-            let (now, later) = rest.split_at(rest.len().min(HOP - self.in_hop));
-            let line = &mut self.line[ROW + self.in_hop..];
-            for (y, x) in line.iter_mut().zip(now) {
-                // Eight times full scale: far too loud for speech, and its squares are still exact
-                // enough.
-                *y = if x.is_finite() {
-                    x.clamp(-8.0, 8.0)
-                } else {
-                    0.0
-                };
-            }
-            self.in_hop += now.len();
-            rest = later;
-            if self.in_hop == HOP {
-                self.in_hop = 0;
-                let found = Arch::new().dispatch(Frame(self));
-                if let Some(row) = rows.next() {
-                    row.copy_from_slice(&found);
-                }
-            }
+        for row in output.chunks_exact_mut(WIDTH).take(frames) {
+            rest = self.fill(rest);
+            row.copy_from_slice(&Arch::new().dispatch(Frame(self)));
         }
+        self.fill(rest);
         Ok(frames)
     }
 
     fn reset(&mut self) {
         self.line.fill(0.0);
         self.in_hop = 0;
-        self.mean = MeanFilter::default();
+        self.mean = MeanFilter::new(MEAN_POLE);
         self.history.fill(0.0);
         self.path = Path::new();
     }
 }
 
+/// Takes as much of `input` as belongs to the hop at hand, of which `in_hop` samples have come; what is left.
+fn fill<'a>(hop: &mut [f32], in_hop: &mut usize, input: &'a [f32]) -> &'a [f32] {
+    let (now, later) = input.split_at(input.len().min(HOP - *in_hop));
+    for (y, x) in hop[*in_hop..].iter_mut().zip(now) {
+        // Eight times full scale: far too loud for speech, and its squares are still exact enough.
+        *y = if x.is_finite() {
+            x.clamp(-8.0, 8.0)
+        } else {
+            0.0
+        };
+    }
+    *in_hop = (*in_hop + now.len()) % HOP;
+    later
+}
+
 /// Takes the mean away, and rumble.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct MeanFilter {
+    pole: f32,
     low: f32,
     flat: f32,
 }
 
 impl MeanFilter {
+    fn new(pole: f32) -> Self {
+        let (low, flat) = (0.0, 0.0);
+        Self { pole, low, flat }
+    }
+
     fn take_away(&mut self, samples: &mut [f32]) {
         for y in samples {
             let low = *y;
-            let flat = low - self.low + MEAN_POLE * self.flat;
+            let flat = low - self.low + self.pole * self.flat;
             self.low = low;
             // Denormals would slow everything behind them down.
             self.flat = if flat.abs() < 1e-18 { 0.0 } else { flat };
@@ -267,7 +274,7 @@ impl Tables {
             |lag: usize| -> f32 { window[lag..].iter().zip(&window).map(|(a, b)| a * b).sum() };
         let overlap = |lag: usize| (with_itself(lag) / with_itself(0)).max(MIN_OVERLAP);
         let mut taps = [0.0; ROW];
-        taps[ROW - TAPS..].copy_from_slice(&lowpass());
+        taps[ROW - TAPS..].copy_from_slice(&lowpass(TAPS));
         Self {
             taps,
             forward: planner.plan_fft_forward(FFT),
@@ -279,16 +286,16 @@ impl Tables {
 }
 
 /// Hamming-windowed sinc of unit sum.
-fn lowpass() -> Vec<f32> {
-    let middle = (TAPS / 2) as f64;
+fn lowpass(taps: usize) -> Vec<f32> {
+    let middle = (taps / 2) as f64;
     let tap = |i: usize| {
         let t = i as f64 - middle;
         let x = std::f64::consts::PI * 2.0 * LOWPASS_HZ / f64::from(RATE) * t;
         let sinc = if t == 0.0 { 1.0 } else { x.sin() / x };
         sinc * (0.54 + 0.46 * (std::f64::consts::PI * t / (middle + 1.0)).cos())
     };
-    let sum: f64 = (0..TAPS).map(tap).sum();
-    (0..TAPS).map(|i| (tap(i) / sum) as f32).collect()
+    let sum: f64 = (0..taps).map(tap).sum();
+    (0..taps).map(|i| (tap(i) / sum) as f32).collect()
 }
 
 /// One way to be: voiced at some lag, or unvoiced.

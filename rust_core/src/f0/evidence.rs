@@ -11,6 +11,8 @@ use crate::math::curve::ln;
 use crate::math::dot::dot;
 use crate::stage::{Analyzer, HOP, RATE};
 
+use super::{fill, lowpass, MeanFilter, BINS, EXPECTED, FORGET, MIN_OVERLAP, SILENCE};
+
 /// F0 that are told apart, each half a semitone above the one before, from [`LOWEST_HZ`] on.
 pub(super) const PITCHES: usize = 98;
 const LOWEST_HZ: f32 = 55.0;
@@ -32,8 +34,6 @@ pub(super) const DECIMATION: usize = 3;
 pub(super) const INNER_RATE: f32 = RATE as f32 / DECIMATION as f32;
 /// Taps of the low-pass; its delay is half of that.
 pub(super) const TAPS: usize = 31;
-/// Harmonics above this help little and carry most of the noise.
-const LOWPASS_HZ: f64 = 2000.0;
 /// Pole of the filter that removes the mean and rumble: corner at about 40 Hz.
 const MEAN_POLE: f32 = 0.969;
 pub(super) const LOOKAHEAD: usize = 264;
@@ -53,12 +53,8 @@ const WINDOW: usize = 96;
 const LONG: usize = 320;
 /// Length of the transforms, 64 ms: no lag meets its own tail. All of it for the partials.
 const FFT: usize = 512;
-/// Bins of it that count: 47 Hz up to where the low-pass ends.
-const BINS: std::ops::RangeInclusive<usize> = 3..=140;
 /// Bins to either side, 156 Hz, whose mean a partial is measured against.
 const AROUND: usize = 10;
-/// The long window's overlap with itself is small at long lags; below this nothing is made up for.
-const MIN_OVERLAP: f32 = 0.25;
 /// The last bin of the spectrum that is read.
 const LAST: usize = 124;
 /// Power of a bin below which there is nothing, and of a band.
@@ -67,12 +63,7 @@ const QUIETEST: f32 = 1e-6;
 /// Inner samples that are kept: the late track looks at its moment again.
 pub(super) const HISTORY: usize = 600;
 
-/// Mean square below which nothing is voiced: -70 dBFS.
-pub(super) const SILENCE: f32 = 1e-7;
-/// Before anything was heard, speech is expected at -36 dBFS.
-const EXPECTED: f32 = 2.5e-4;
-/// What was loud is forgotten at 3 dB a second; what was quiet, at 6.
-const FORGET_LOUD: f32 = 0.993_1;
+/// What was quiet is forgotten at 6 dB a second.
 const FORGET_QUIET: f32 = 1.013_9;
 
 /// Two correlations at each of 98 F0, half a semitone apart from 55 Hz on, 124 partials, and 12 numbers
@@ -123,7 +114,7 @@ impl F0Evidence {
         Self {
             line: [0.0; ROW + HOP],
             in_hop: 0,
-            mean: MeanFilter::default(),
+            mean: MeanFilter::new(MEAN_POLE),
             history: [0.0; HISTORY],
             loudest: EXPECTED,
             quietest: SILENCE,
@@ -134,19 +125,7 @@ impl F0Evidence {
 
     /// Takes as much of `input` as belongs to the hop at hand; what is left.
     pub(super) fn fill<'a>(&mut self, input: &'a [f32]) -> &'a [f32] {
-        let (now, later) = input.split_at(input.len().min(HOP - self.in_hop));
-        let line = &mut self.line[ROW + self.in_hop..];
-        for (y, x) in line.iter_mut().zip(now) {
-            // Eight times full scale: far too loud for speech, and its squares are still exact
-            // enough.
-            *y = if x.is_finite() {
-                x.clamp(-8.0, 8.0)
-            } else {
-                0.0
-            };
-        }
-        self.in_hop = (self.in_hop + now.len()) % HOP;
-        later
+        fill(&mut self.line[ROW..], &mut self.in_hop, input)
     }
 
     /// The frame of the hop that is complete; the mean square of the newest two below the low-pass.
@@ -297,7 +276,7 @@ impl F0Evidence {
         let highs = (high + self.before[1]) / (2 * HOP) as f32;
         self.before = [low, high];
         let power = lows.max(SILENCE);
-        self.loudest = (self.loudest * FORGET_LOUD).max(power);
+        self.loudest = (self.loudest * FORGET).max(power);
         self.quietest = (self.quietest * FORGET_QUIET).min(power);
         // Natural logarithms of power: 4.6 of them are 20 dB.
         whole[0] = 1.0 + (ln(power) - ln(self.loudest)) / 4.6;
@@ -354,31 +333,11 @@ impl Analyzer for F0Evidence {
     fn reset(&mut self) {
         self.line.fill(0.0);
         self.in_hop = 0;
-        self.mean = MeanFilter::default();
+        self.mean = MeanFilter::new(MEAN_POLE);
         self.history.fill(0.0);
         self.loudest = EXPECTED;
         self.quietest = SILENCE;
         self.before = [0.0; 2];
-    }
-}
-
-/// Takes the mean away, and rumble.
-#[derive(Clone, Default)]
-struct MeanFilter {
-    low: f32,
-    flat: f32,
-}
-
-impl MeanFilter {
-    fn take_away(&mut self, samples: &mut [f32]) {
-        for y in samples {
-            let low = *y;
-            let flat = low - self.low + MEAN_POLE * self.flat;
-            self.low = low;
-            // Denormals would slow everything behind them down.
-            self.flat = if flat.abs() < 1e-18 { 0.0 } else { flat };
-            *y = self.flat;
-        }
     }
 }
 
@@ -417,7 +376,7 @@ impl Tables {
             |lag: usize| -> f32 { window[lag..].iter().zip(&window).map(|(a, b)| a * b).sum() };
         let overlap = |lag: usize| 1.0 / (with_itself(lag) / with_itself(0)).max(MIN_OVERLAP);
         let mut taps = [0.0; ROW];
-        taps[ROW - TAPS..].copy_from_slice(&lowpass());
+        taps[ROW - TAPS..].copy_from_slice(&lowpass(TAPS));
         Self {
             taps,
             forward: planner.plan_fft_forward(FFT),
@@ -430,19 +389,6 @@ impl Tables {
             grid: Grid::new(),
         }
     }
-}
-
-/// Hamming-windowed sinc of unit sum.
-fn lowpass() -> Vec<f32> {
-    let middle = (TAPS / 2) as f64;
-    let tap = |i: usize| {
-        let t = i as f64 - middle;
-        let x = std::f64::consts::PI * 2.0 * LOWPASS_HZ / f64::from(RATE) * t;
-        let sinc = if t == 0.0 { 1.0 } else { x.sin() / x };
-        sinc * (0.54 + 0.46 * (std::f64::consts::PI * t / (middle + 1.0)).cos())
-    };
-    let sum: f64 = (0..TAPS).map(tap).sum();
-    (0..TAPS).map(|i| (tap(i) / sum) as f32).collect()
 }
 
 /// The period of a place among the pitches, which may lie between two, in inner samples.

@@ -6,7 +6,7 @@ use pulp::{Arch, Simd, WithSimd};
 
 use crate::math::curve::exp;
 use crate::math::gated::{Gated, GATES};
-use crate::math::matrix::Linear;
+use crate::math::matrix::{bfloat16s, next, Linear};
 
 use super::evidence::{PARTIALS, PITCHES, WHOLE, WIDTH};
 
@@ -242,14 +242,9 @@ fn believed(logits: &[f32; STATES]) -> Belief {
 
 impl Weights {
     fn new(file: &[u8]) -> Self {
-        let number = |b: &[u8]| f32::from_bits(u32::from(u16::from_le_bytes([b[0], b[1]])) << 16);
-        let all: Vec<f32> = file.chunks_exact(2).map(number).collect();
+        let all = bfloat16s(file);
         let mut rest = all.as_slice();
-        let mut take = |count: usize| {
-            let (taken, later) = rest.split_at(count);
-            rest = later;
-            taken
-        };
+        let mut take = |count: usize| next(&mut rest, count);
         let taps = take(HIDDEN * ROWS * TAPS).to_vec();
         let told = linear(&mut take, HIDDEN, GIVEN);
         let out = [(); 2].map(|()| take(HIDDEN).to_vec());

@@ -9,9 +9,10 @@ use crate::stage::{Analyzer, HOP};
 
 use super::evidence::{
     frequency, period, F0Evidence, AHEAD, DECIMATION, HISTORY, INNER_RATE, LAGS, LOOKAHEAD,
-    PITCHES, SILENCE, TAPS, WIDTH,
+    PITCHES, TAPS, WIDTH,
 };
 use super::network::{Belief, Decision, Network};
+use super::{vertex, SILENCE};
 
 /// Numbers of a track, and in a frame.
 const TRACK: usize = 3;
@@ -170,7 +171,9 @@ impl WithSimd for Measured<'_> {
             .correlate(simd, self.ahead, first..last + 1, &mut at_lags);
         let inside = first + 1..last;
         let top = inside.max_by(|&a, &b| at_lags[a].total_cmp(&at_lags[b]));
-        match top.and_then(|top| vertex(&at_lags, top)) {
+        let peak =
+            |top| vertex(&at_lags, top).map(|(offset, height)| (top as f32 + offset, height));
+        match top.and_then(peak) {
             Some((peak, height)) if (peak - lag).abs() < SEARCH * lag => {
                 let part = ((height - LOW_PEAK) / (HIGH_PEAK - LOW_PEAK)).clamp(0.0, 1.0);
                 INNER_RATE / (one + part * (peak / many - one))
@@ -197,14 +200,4 @@ fn confidence(believed: f32, decision: Decision) -> f32 {
     let p = believed.clamp(1e-6, 1.0 - 1e-6);
     let odds = decision.slope * (ln(p) - ln(1.0 - p)) + decision.offset;
     logistic(odds).min(SUREST)
-}
-
-/// Where between its neighbours, and how high, the parabola through a peak at `at` has its top.
-fn vertex(values: &[f32], at: usize) -> Option<(f32, f32)> {
-    let (before, here, after) = (values[at - 1], values[at], values[at + 1]);
-    if here < before || here <= after {
-        return None;
-    }
-    let offset = 0.5 * (before - after) / (before - 2.0 * here + after);
-    Some((at as f32 + offset, here - 0.25 * (before - after) * offset))
 }

@@ -417,6 +417,19 @@ fn some_sums<S: Simd, const WIDE: usize, const N: usize>(
     }
 }
 
+/// The numbers of a weights file: bfloat16, little-endian.
+pub fn bfloat16s(file: &[u8]) -> Vec<f32> {
+    let number = |b: &[u8]| f32::from_bits(u32::from(u16::from_le_bytes([b[0], b[1]])) << 16);
+    file.chunks_exact(2).map(number).collect()
+}
+
+/// As many as `count` of them, and on to those behind.
+pub fn next<'a>(rest: &mut &'a [f32], count: usize) -> &'a [f32] {
+    let (taken, later) = rest.split_at(count);
+    *rest = later;
+    taken
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

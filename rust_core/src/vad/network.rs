@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::bands::{silence, BANDS};
 use crate::math::gated::{logistic, Gated, GATES};
-use crate::math::matrix::Linear;
+use crate::math::matrix::{bfloat16s, next, Linear};
 
 /// Numbers between layers.
 const ENTER: usize = 32;
@@ -81,14 +81,9 @@ impl Network {
 
 impl Weights {
     fn new(file: &[u8]) -> Self {
-        let number = |b: &[u8]| f32::from_bits(u32::from(u16::from_le_bytes([b[0], b[1]])) << 16);
-        let all: Vec<f32> = file.chunks_exact(2).map(number).collect();
+        let all = bfloat16s(file);
         let mut rest = all.as_slice();
-        let mut take = |count: usize| {
-            let (taken, later) = rest.split_at(count);
-            rest = later;
-            taken
-        };
+        let mut take = |count: usize| next(&mut rest, count);
         let enter = Linear::new(take(ENTER * 2 * BANDS), take(ENTER));
         let mut gated = |inputs: usize, len: usize| {
             let (input, hidden) = (take(GATES * len * inputs), take(GATES * len * len));
