@@ -9,7 +9,8 @@ import soundfile
 import persona_voice
 
 store_file, name, heard, out = sys.argv[1:]
-samples, rate = soundfile.read(heard, dtype="float32")
+sound, rate = soundfile.read(heard, dtype="float32", always_2d=True)
+samples = sound[:, 0].copy()  # the left channel
 who, now = "samantha", time.time()
 
 with persona_voice.Store(store_file) as store:

@@ -10,7 +10,8 @@ import soundfile
 import persona_voice
 
 store_file, listener, source, out = sys.argv[1:]
-samples, sample_rate = soundfile.read(source, dtype="float32")
+sound, sample_rate = soundfile.read(source, dtype="float32", always_2d=True)
+samples = sound[:, 0].copy()  # the left channel
 now, who = time.time(), "samantha"
 
 with persona_voice.Store(store_file) as store:

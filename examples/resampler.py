@@ -7,7 +7,8 @@ import soundfile
 
 import persona_voice
 
-samples, rate = soundfile.read(sys.argv[1], dtype="float32")
+sound, rate = soundfile.read(sys.argv[1], dtype="float32", always_2d=True)
+samples = sound[:, 0].copy()  # the left channel
 resampler = persona_voice.Resampler(rate, int(sys.argv[3]))  # or Resampler.minimum_phase
 blocks = [samples[at : at + rate // 100] for at in range(0, len(samples), rate // 100)]
 made = np.concatenate([*map(resampler.process, blocks), resampler.flush()])

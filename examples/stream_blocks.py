@@ -7,7 +7,8 @@ import soundfile
 
 import persona_voice
 
-samples, sample_rate = soundfile.read(sys.argv[1], dtype="float32")
+sound, sample_rate = soundfile.read(sys.argv[1], dtype="float32", always_2d=True)
+samples = sound[:, 0].copy()  # the left channel
 stream = persona_voice.open_stream(persona_voice.load_persona("samantha"), sample_rate)
 
 length = sample_rate // 100

@@ -7,7 +7,8 @@ import soundfile
 import persona_voice
 
 if len(sys.argv) > 1:
-    samples, sample_rate = soundfile.read(sys.argv[1], dtype="float32")
+    sound, sample_rate = soundfile.read(sys.argv[1], dtype="float32", always_2d=True)
+    samples = sound[:, 0].copy()  # the left channel
     blocks = (samples[at : at + 480] for at in range(0, len(samples), 480))
 else:
     import sounddevice

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from persona_voice.build import weights_folder
-from persona_voice.errors import PersonaFileError
+from persona_voice.errors import PersonaFileError, WeightsError
 from persona_voice.model.native_converter import NativeConverter, load_converter
 from persona_voice.model.verifier import Verifier, load_verifier, similarity
 from persona_voice.path.fitting import fitted
@@ -107,6 +107,10 @@ def upgrade(store: Store, persona: str, weights: str | Path, at_s: float) -> Upg
     state = state_on(store, persona, day_of(at_s))
     before = persona_of(state)
     file = Path(weights)
+    known = sorted(each.name for each in weights_folder().glob("converter*.safetensors"))
+    if not file.is_file() and str(file) not in known:
+        message = f"no weights at {weights}; the package's are {', '.join(known)}"
+        raise WeightsError(message, code="weights_missing")
     after = replace(before, weights=str(file.resolve() if file.is_file() else file))
     old, new = _converter(before), _converter(after)
     found = replace(after, voice=fitted(old, before.voice, new).voice)

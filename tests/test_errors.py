@@ -17,6 +17,7 @@ TEXTS = {
         "ages must be whole numbers of days or today, with commas between, got {}",
         "ages must lie in 0..={} days, which is hers today, got {}",
     ),
+    "bad_picture": ("a picture's name must end in .png, got {}",),
     "bad_date": ("a day of hers must be birth, today or a date from {} to {}, got {}",),
     "bad_network": (
         "dilations must be a list, a number for each layer, got {}",
@@ -49,6 +50,7 @@ TEXTS = {
     ),
     "bad_consent": (
         "a consent's {} must be {}, got {}",
+        "a consent's {} must be text on one line, got {}",
         "a consent's date must not be still to come, got {}",
         "a consent's phrase must be {} words or more and hold the name {}, got {}",
         "{} must be a readable TOML file: {}",
@@ -239,7 +241,7 @@ TEXTS = {
     ),
     "weights_damaged": ("{} must be a whole safetensors file: {}",),
     "weights_format": ('{} must have the format "{}", found "{}"',),
-    "weights_missing": ("no weights at {}",),
+    "weights_missing": ("no weights at {}", "no weights at {}; the package's are {}"),
     "weights_not_finite": ("{} must hold finite numbers only; {} does not",),
     "weights_shape": (
         "{} must hold half floats, and {} is {}",

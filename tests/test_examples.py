@@ -33,7 +33,8 @@ def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def second(tmp_path: Path) -> Path:
     samples, rate = soundfile.read(RECORDING)
-    soundfile.write(tmp_path / "in.wav", samples[rate // 2 : rate // 2 + rate], rate)
+    one = samples[rate // 2 : rate // 2 + rate]
+    soundfile.write(tmp_path / "in.wav", np.stack([one, one], axis=1), rate)
     return tmp_path / "in.wav"
 
 
@@ -86,7 +87,7 @@ def test_stream_blocks(second: Path) -> None:
 def test_vad_gate(second: Path) -> None:
     """Speech, then a second of silence."""
     samples, rate = soundfile.read(second)
-    soundfile.write(second, np.concatenate([samples, np.zeros(rate)]), rate)
+    soundfile.write(second, np.concatenate([samples, 0 * samples]), rate)
     done = run("vad_gate.py", str(second))
     assert done.returncode == 0, done.stderr
     said = [line.split()[2] for line in done.stdout.splitlines()]

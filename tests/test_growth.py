@@ -136,4 +136,6 @@ def test_weights_that_cannot_be_read_change_nothing(kept: Store, tmp_path: Path)
         with pytest.raises(WeightsError) as caught:
             upgrade(kept, "iris", weights, BORN_S + DAY_S)
         assert caught.value.code == code
+    with pytest.raises(WeightsError, match=r"the package's are converter\.safetensors$"):
+        upgrade(kept, "iris", "convertor.safetensors", BORN_S + DAY_S)
     assert kept.newest("iris", Kind.UPGRADED) is None

@@ -11,7 +11,13 @@ import threading
 from collections.abc import Iterator, Sequence
 from types import FrameType
 
-from persona_voice.errors import ConsentError, DeviceError, PersonaVoiceError, WeightsError
+from persona_voice.errors import (
+    ConsentError,
+    DeviceError,
+    PersonaVoiceError,
+    SettingError,
+    WeightsError,
+)
 
 # Each is a module of this folder with `add_arguments(parser)` and `run(options) -> exit code`.
 COMMANDS = {
@@ -23,7 +29,7 @@ COMMANDS = {
     "enrol": "a voice modelled on somebody who left recordings, and agrees",
     "persona": "what is remembered of each persona: shown, taken along, forgotten",
 }
-OK, ERROR, DEVICE, MODEL, INTERRUPTED = 0, 1, 4, 5, 130
+OK, ERROR, USAGE, DEVICE, MODEL, INTERRUPTED = 0, 1, 2, 4, 5, 130
 
 
 def parser_for(arguments: Sequence[str]) -> argparse.ArgumentParser:
@@ -31,9 +37,13 @@ def parser_for(arguments: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="persona-voice",
         description="Any speech in, one persona's voice out.",
-        epilog="Exit codes: 0 ok, 1 error, 2 usage, 4 sound device, 5 model or no consent, "
-        "130 interrupted.",
+        epilog="Exit codes: 0 ok, 1 error, 2 an option or argument outside its rule, 4 sound device, "
+        "5 model or no consent, 130 interrupted.",
     )
+    if "--version" in arguments[:1]:
+        from importlib.metadata import version
+
+        parser.add_argument("--version", action="version", version=version("persona-voice-engine"))
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     wanted = next((word for word in arguments if word in COMMANDS), None)
     for name, summary in COMMANDS.items():
@@ -48,6 +58,8 @@ def parser_for(arguments: Sequence[str]) -> argparse.ArgumentParser:
 def exit_code(error: PersonaVoiceError) -> int:
     if isinstance(error, DeviceError):
         return DEVICE
+    if isinstance(error, SettingError):
+        return USAGE
     return MODEL if isinstance(error, WeightsError | ConsentError) else ERROR
 
 

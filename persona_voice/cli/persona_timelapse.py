@@ -58,6 +58,9 @@ def make(kept: Store, options: argparse.Namespace) -> int:
     if not options.text.strip():
         message = f"the text must hold a word to say, got {options.text!r}"
         raise SettingError(message, code="empty_text")
+    if options.picture and options.picture.suffix.lower() != ".png":
+        message = f"a picture's name must end in .png, got {options.picture}"
+        raise SettingError(message, code="bad_picture")
     if options.picture and importlib.util.find_spec("matplotlib") is None:
         message = "a picture needs matplotlib: pip install 'persona-voice-engine[demo]'"
         raise SettingError(message, code="no_matplotlib")

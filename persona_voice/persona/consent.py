@@ -65,7 +65,17 @@ class Consent:
 
 
 def asked_of(who: str, scope: str, date: dt.date) -> Consent:
-    """What that person is to agree to, and to say aloud: the phrase ends in words drawn by lot."""
+    """What that person is to agree to, and to say aloud: the phrase ends in words drawn by lot.
+
+    Raises
+    ------
+    ConsentError
+        ``bad_consent``; for what cannot be read aloud on one line, too.
+    """
+    for name, value in (("who", who), ("scope", scope)):
+        if not value.isprintable():
+            message = f"a consent's {name} must be text on one line, got {value!r}"
+            raise ConsentError(message, code="bad_consent")
     chosen = secrets.SystemRandom().sample(WORDS, LAST_WORDS)
     day = f"{date:%B} {date.day}, {date.year}"
     phrase = (

@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import importlib.metadata
 import os
 import pty
 import re
@@ -27,7 +28,7 @@ ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 @pytest.mark.parametrize(
     ("error", "code", "line"),
     [
-        (SettingError("a must be b", code="c"), 1, "a must be b"),
+        (SettingError("a must be b", code="c"), 2, "a must be b"),
         (AudioFileError("no file a\nb\udcff.wav", code="no_file"), 1, "no file a\\nb\\udcff.wav"),
         (DeviceError("no device", code="no_device"), 4, "no device"),
         (WeightsError("no weights", code="weights_missing"), 5, "no weights"),
@@ -66,6 +67,12 @@ def test_a_mistake_in_the_words_exits_2() -> None:
     for words in ([], ["sing"], ["convert", "in.wav"], ["convert", "a", "b", "--block-ms", "x"]):
         with pytest.raises(SystemExit, match="2"):
             cli.main(words)
+
+
+def test_it_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["--version"])
+    assert capsys.readouterr().out.strip() == importlib.metadata.version("persona-voice-engine")
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)

@@ -38,7 +38,7 @@ def printed(capsys: pytest.CaptureFixture[str], *words: object) -> str:
 
 
 def refused(capsys: pytest.CaptureFixture[str], *words: object) -> str:
-    assert cli.main(["persona", *map(str, words)]) == cli.ERROR
+    assert cli.main(["persona", *map(str, words)]) in (cli.ERROR, cli.USAGE)
     return capsys.readouterr().err
 
 

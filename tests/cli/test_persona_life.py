@@ -200,6 +200,8 @@ def test_the_same_sentence_at_several_ages(
     for ages, said in (("0,1000", "ages must lie in 0..=90"), ("x", "whole numbers of days")):
         words = ("timelapse", "iris", "Hi.", "--out", "x.wav", f"--ages={ages}")
         assert said in refused(capsys, *words)
+    picture = ("timelapse", "iris", "Hi.", "--picture", "lapse.gif")
+    assert "must end in .png, got lapse.gif" in refused(capsys, *picture)
 
 
 def test_a_farewell_keeps_her_in_a_file_and_says_goodbye_before_she_is_erased(

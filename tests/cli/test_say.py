@@ -49,19 +49,23 @@ def test_any_command_may_speak(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "code", "message"),
     [
-        ([" ... "], "must hold a word"),
-        ([TEXT, "--source", "nobody"], "source must be one of espeak"),
-        ([TEXT, "--source", "command:there-is-no-such-program"], "must be there and run"),
-        ([TEXT, "--voice", "nonsense"], "espeak-ng has no voice 'nonsense'"),
-        ([TEXT, "--persona", "nobody"], "samantha"),
+        ([" ... "], 2, "must hold a word"),
+        ([TEXT, "--source", "nobody"], 2, "source must be one of espeak"),
+        ([TEXT, "--source", "command:there-is-no-such-program"], 1, "must be there and run"),
+        ([TEXT, "--voice", "nonsense"], 1, "espeak-ng has no voice 'nonsense'"),
+        ([TEXT, "--persona", "nobody"], 1, "samantha"),
     ],
 )
 def test_failures_are_one_line_and_leave_nothing(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    code: int,
+    message: str,
 ) -> None:
-    assert main(["say", *arguments, "--out", str(tmp_path / "said.wav")]) == 1
+    assert main(["say", *arguments, "--out", str(tmp_path / "said.wav")]) == code
     told = capsys.readouterr().err
     assert message in told
     assert told.count("\n") == 1

@@ -27,7 +27,7 @@ def test_what_is_asked_for_names_all_of_it_and_ends_in_words_drawn_by_lot() -> N
 )
 def test_it_is_read_as_it_was_written(tmp_path: Path, who: str) -> None:
     file = tmp_path / "consent.toml"
-    asked = asked_of(who, ASKED.scope, DAY)
+    asked = replace(ASKED, who=who, phrase=ASKED.phrase.replace(ASKED.who, who))
     file.write_text(consent_text(asked), encoding="utf-8")
     assert read_consent(file) == asked
 
@@ -64,6 +64,11 @@ def test_what_is_no_consent_is_refused(changed: dict[str, object], what: str) ->
     with pytest.raises(ConsentError, match=what):
         replace(ASKED, **changed)  # type: ignore[arg-type]  # what is refused is of other types
     assert asdict(ASKED)["date"] == DAY
+
+
+def test_what_is_asked_is_on_one_line() -> None:
+    with pytest.raises(ConsentError, match="scope must be text on one line"):
+        asked_of("Ada", "letters\nand more", DAY)
 
 
 def test_no_file_is_no_consent_and_another_file_a_bad_one(tmp_path: Path) -> None:
