@@ -157,5 +157,5 @@ def test_from_the_command_line(
     assert not data.exists()
     assert main([*words, "--consent", str(flow.consent)]) == 0
     assert json.loads(capsys.readouterr().out)["persona"] == "robin"
-    assert main(["enrol", "robin2", str(data), "--consent", "a", "--phrase", "b"]) == 1
+    assert main(["enrol", "robin2", str(data), "--consent", "a", "--phrase", "b"]) == 2
     assert "must hold sound files" in capsys.readouterr().err

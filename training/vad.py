@@ -9,6 +9,8 @@ workers, processes of one thread, takes crops of its own; a step is the mean of 
 """
 
 import argparse
+import copy
+import math
 import time
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from torch import Tensor
 
 from training.shard import shard
 from training.vad_network import BANDS, FLOOR, SPREAD, WEIGHTS, VadNetwork, frames, save
-from training.vad_scenes import Sounds, scene
+from training.vad_scenes import LOUD, SPEECH, UNSURE, Sounds, scene
 from training.whole import whole
 
 SEED = 20261129
@@ -27,6 +29,9 @@ RATE_HIGH, WARM_STEPS, AVERAGE = 5e-3, 40, 0.98
 # Share of a step's error that a closure, which only the past tells from silence, counts: with all of it
 # the end of speech would be believed only after 100 ms.
 CLOSURE_WEIGHT = 0.35
+# Of a conversation's time a microphone hears speech for so much, of the scenes' for more: to those who believe a
+# probability, that is a difference (Saerens et al. 2002).
+SPOKEN_SHARE = 0.4
 # Frames so shortly after speech began count more: they are few, and what is waited for.
 BEGIN_HOPS, BEGIN_WEIGHT = 8, 2.0
 JUDGED_SCENES, JUDGE_EVERY = 150, 60
@@ -44,16 +49,16 @@ def make(cache: Path, count: int, every: slice) -> None:
         for k in range(EACH):
             rng = np.random.default_rng([SEED, int(file.stem), k])
             assert sounds is not None
-            sound, loud, bridged = scene(rng, sounds)
+            sound, its_labels = scene(rng, sounds)
             heard.append(frames(sound).astype(np.float16))
-            labels.append(np.stack([loud, bridged], axis=1))
+            labels.append(its_labels)
         with whole(file) as out:
             np.savez(out, heard=np.stack(heard), labels=np.stack(labels))
         print(f"scenes {file.stem}", flush=True)
 
 
 def scenes(cache: Path, count: int) -> tuple[Tensor, Tensor]:
-    """Frames ``[N, T, 36]``, half precision, and labels ``[N, T, 2]``."""
+    """Frames ``[N, T, 36]``, half precision, and labels ``[N, T, KINDS]``."""
     heard, labels = [], []
     for n in range(count // EACH):
         with np.load(cache / "vad" / f"{n:05d}.npz") as arrays:
@@ -64,8 +69,9 @@ def scenes(cache: Path, count: int) -> tuple[Tensor, Tensor]:
 
 def weighed(labels: Tensor) -> tuple[Tensor, Tensor]:
     """What is to be answered, and how much each frame counts: ``[N, T]`` both."""
-    loud, speech = labels[..., 0], labels[..., 1]
+    loud, speech = labels[..., LOUD], labels[..., SPEECH]
     weight = torch.where(speech & ~loud, CLOSURE_WEIGHT, 1.0)
+    weight = weight.masked_fill(labels[..., UNSURE], 0.0)
     before = torch.nn.functional.pad(speech, (BEGIN_HOPS, 0))[:, : speech.shape[1]]
     return speech.float(), torch.where(speech & ~before, BEGIN_WEIGHT * weight, weight)
 
@@ -98,11 +104,13 @@ def area(score: np.ndarray, truth: np.ndarray) -> float:
 def judge(network: VadNetwork, heard: Tensor, labels: Tensor) -> str:
     with torch.no_grad():
         score = network(heard.float())
-    loss = torch.nn.functional.binary_cross_entropy_with_logits(score, labels[..., 1].float())
-    truth = labels[..., 1].numpy().ravel()
-    miss = float((score[labels[..., 0]] < 0).float().mean())
-    false = float((score[~labels[..., 1]] > 0).float().mean())
-    return f"loss {loss:.4f} auc {area(score.numpy().ravel(), truth):.4f} miss {miss:.3f} false {false:.3f}"
+    sure = ~labels[..., UNSURE]
+    score, labels = score[sure], labels[sure]
+    speech = labels[:, SPEECH]
+    loss = torch.nn.functional.binary_cross_entropy_with_logits(score, speech.float())
+    miss = float((score[labels[:, LOUD]] < 0).float().mean())
+    false = float((score[~speech] > 0).float().mean())
+    return f"loss {loss:.4f} auc {area(score.numpy(), speech.numpy()):.4f} miss {miss:.3f} false {false:.3f}"
 
 
 def learning_rate(done: float, step: int) -> float:
@@ -141,8 +149,17 @@ def train(rank: int, options: argparse.Namespace) -> None:
             state = {"network": network.state_dict(), "average": average.state_dict()}
             with whole(file) as out:
                 torch.save(state | {"optimizer": optimizer.state_dict(), "step": step + 1}, out)
-            save(average, options.out)
+            save(for_conversations(average, labels), options.out)
     torch.distributed.destroy_process_group()
+
+
+def for_conversations(network: VadNetwork, labels: Tensor) -> VadNetwork:
+    """The same with the probabilities that it would have learnt where speech is as rare as in a conversation."""
+    spoken = float(labels[..., SPEECH][~labels[..., UNSURE]].float().mean())
+    moved = copy.deepcopy(network)
+    with torch.no_grad():
+        moved.head.bias += math.log(SPOKEN_SHARE / (1 - SPOKEN_SHARE) * (1 - spoken) / spoken)
+    return moved
 
 
 def resumed(

@@ -7,7 +7,6 @@ recordings in Debian packages, which ``apt-get download`` puts into ``DIR/packag
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
@@ -42,8 +41,12 @@ SCENE_S, EXCERPT_S = 8.0, 60.0
 RANGE_DB, LOUD_PERCENTILE, GAP_HOPS = 38.0, 95, 15
 # Digital silence says nothing of a recording.
 SILENT_DB = -100.0
-# What stands out of a recording's own noise by less cannot be labelled by its level.
-CLEAN_DB, PAUSES = 41.0, 0.05
+# Of a hop's labels: loud, speech (what is loud with its closures), and one that nobody can be sure of.
+LOUD, SPEECH, UNSURE, KINDS = 0, 1, 2, 3
+# What stands out of a recording's own noise by less cannot be labelled by its level; by less than the other, only
+# away from its speech.
+FOREGROUND_DB, CLEAN_DB, PAUSES = 32.0, 41.0, 0.05
+UNSURE_HOPS = 4
 
 
 def level_db(samples: npt.NDArray[np.floating], hop: int = HOP) -> npt.NDArray[np.float64]:
@@ -69,6 +72,31 @@ def speaking(level: npt.NDArray[np.float64], least_db: float = SILENT_DB) -> tup
     return loud, bridged
 
 
+def labelled(level: npt.NDArray[np.float64]) -> Labels:
+    """From the level of a recording, the `KINDS` of every hop: beside its speech, what is no louder than the
+    recording's own noise may be speech or not, unless it is `clean`."""
+    if clean(level):
+        loud, bridged = speaking(level)
+        return np.stack([loud, bridged, np.zeros_like(loud)], axis=1)
+    loud, bridged = speaking(level, own_noise_db(level))
+    near = np.convolve(loud, np.ones(2 * UNSURE_HOPS + 1), "same") > 0.5
+    return np.stack([loud, bridged, near & ~loud], axis=1)
+
+
+def stands_out_db(level: npt.NDArray[np.float64]) -> float:
+    """By how much its loud hops are above the quietest that are not digital silence."""
+    heard = level[level > SILENT_DB]
+    return float(np.percentile(heard, LOUD_PERCENTILE) - np.percentile(heard, 2))
+
+
+def clean(level: npt.NDArray[np.float64]) -> bool:
+    """Whether its pauses, if it has some, are so quiet that all else is speech."""
+    _, bridged = speaking(level)
+    quiet = level[~bridged]
+    loud_db = np.percentile(level, LOUD_PERCENTILE)
+    return bool(len(quiet) > PAUSES * len(level) and loud_db - np.median(quiet) > CLEAN_DB)
+
+
 def runs(labels: Labels) -> list[tuple[int, int]]:
     """First and one past the last hop of every stretch of speech."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], labels.astype(np.int8), [0]])))
@@ -81,15 +109,8 @@ class Utterance:
 
     name: str
     samples: npt.NDArray[np.int16]
-    loud: Labels
-    bridged: Labels
-
-    @cached_property
-    def clean(self) -> bool:
-        level = level_db(self.samples / np.float32(32768))
-        quiet = level[~self.bridged]
-        loud_db = np.percentile(level, LOUD_PERCENTILE)
-        return bool(len(quiet) > PAUSES * len(level) and loud_db - np.median(quiet) > CLEAN_DB)
+    labels: Labels  # [hops, KINDS]
+    foreground: bool
 
 
 def utterances(cache: Path) -> list[Utterance]:
@@ -98,8 +119,12 @@ def utterances(cache: Path) -> list[Utterance]:
         for file in sorted((cache / folder).glob("*.flac")):
             samples, _ = soundfile.read(file, dtype="int16")
             level = level_db(samples / np.float32(32768))
-            if len(level) > 50 and level.max() > -60:
-                found.append(Utterance(file.stem, samples, *speaking(level)))
+            if len(level) <= 50 or level.max() <= -60:
+                continue
+            labels = labelled(level)
+            if labels[:, SPEECH].any():
+                foreground = clean(level) or stands_out_db(level) > FOREGROUND_DB
+                found.append(Utterance(file.stem, samples, labels, foreground))
     if not found:
         raise SystemExit(f"no speech in {cache}; run training.speech first")
     return found
@@ -142,24 +167,25 @@ class Sounds:
     def of(cls, cache: Path) -> "Sounds":
         talkers = utterances(cache)
         return cls(
-            [one for one in talkers if one.clean],
+            [one for one in talkers if one.foreground],
             talkers,
             list(recordings(cache, MUSIC_PACKAGES, music=True)),
             list(recordings(cache, NOISE_PACKAGES, music=False)),
         )
 
 
-def scene(rng: np.random.Generator, sounds: Sounds) -> tuple[Samples, Labels, Labels]:
-    """Sound, and of every hop: speech, and speech with closures bridged."""
+def scene(rng: np.random.Generator, sounds: Sounds) -> tuple[Samples, Labels]:
+    """Sound, and the `KINDS` of every hop."""
     n = int(SCENE_S * RATE)
-    speech, loud, bridged = said(rng, sounds, n)
-    if rng.random() < 0.35 and bridged.any():
+    speech, labels = said(rng, sounds, n)
+    spoken = labels[:, SPEECH]
+    if rng.random() < 0.35 and spoken.any():
         speech = room(rng, speech)
     speech = colour(rng, speech)
     noise = around(rng, sounds, n)
     snr_db = rng.uniform(-3, 30) if rng.random() < 0.9 else rng.choice([60.0, np.inf])
-    if bridged.any():
-        active = speech[np.repeat(bridged, HOP)]
+    if spoken.any():
+        active = speech[np.repeat(spoken, HOP)]
         speech = speech / (np.sqrt((active**2).mean()) + 1e-9)
         noise = noise * 10 ** (-snr_db / 20)
     mixed = recorded(rng, speech + noise)
@@ -168,15 +194,15 @@ def scene(rng: np.random.Generator, sounds: Sounds) -> tuple[Samples, Labels, La
         mixed = np.clip(2 * mixed, *(np.array([-1, 1]) * np.abs(mixed).max()))
     if rng.random() < 0.5:
         mixed = np.round(mixed * 32767) / 32767
-    return mixed.astype(np.float32), loud, bridged
+    return mixed.astype(np.float32), labels
 
 
-def said(rng: np.random.Generator, sounds: Sounds, n: int) -> tuple[Samples, Labels, Labels]:
+def said(rng: np.random.Generator, sounds: Sounds, n: int) -> tuple[Samples, Labels]:
     """Somebody's phrases with pauses; nobody's in one scene of eight."""
     out = np.zeros(n)
-    loud, bridged = np.zeros(n // HOP, bool), np.zeros(n // HOP, bool)
+    labels = np.zeros((n // HOP, KINDS), bool)
     if rng.random() < 0.12:
-        return out, loud, bridged
+        return out, labels
     at = int(rng.exponential(60)) if rng.random() < 0.85 else 0
     one = sounds.speech[rng.integers(len(sounds.speech))]
     percent = int(rng.choice([85, 90, 95, 105, 110, 115])) if rng.random() < 0.5 else 100
@@ -184,38 +210,34 @@ def said(rng: np.random.Generator, sounds: Sounds, n: int) -> tuple[Samples, Lab
     while at < n // HOP:
         if rng.random() < 0.15:
             one = sounds.speech[rng.integers(len(sounds.speech))]
-        piece, piece_loud, piece_bridged = phrase(rng, one, percent)
-        hops = min(len(piece_loud), n // HOP - at)
+        piece, its_labels = phrase(rng, one, percent)
+        hops = min(len(its_labels), n // HOP - at)
         gain = 10 ** (rng.normal(0, 4) / 20) if level_changes else 1.0
         out[at * HOP : (at + hops) * HOP] = gain * piece[: hops * HOP]
-        loud[at : at + hops] |= piece_loud[:hops]
-        bridged[at : at + hops] |= piece_bridged[:hops]
+        labels[at : at + hops] |= its_labels[:hops]
         at += hops + 5 + int(rng.exponential(70))
-    return out, loud, bridged
+    return out, labels
 
 
-def phrase(
-    rng: np.random.Generator, one: Utterance, percent: int
-) -> tuple[Samples, Labels, Labels]:
+def phrase(rng: np.random.Generator, one: Utterance, percent: int) -> tuple[Samples, Labels]:
     """One to a few stretches of speech and the pauses between, faded where it is cut."""
-    stretches = runs(one.bridged)
+    stretches = runs(one.labels[:, SPEECH])
     first = int(rng.integers(len(stretches)))
     last = min(first + int(rng.integers(0, 4)), len(stretches) - 1)
     before = stretches[first - 1][1] if first else 0
-    after = stretches[last + 1][0] if last + 1 < len(stretches) else len(one.bridged)
+    after = stretches[last + 1][0] if last + 1 < len(stretches) else len(one.labels)
     start = max(stretches[first][0] - 8, before)
     stop = min(stretches[last][1] + 12, after, start + 500)
     piece = one.samples[start * HOP : stop * HOP] / np.float32(32768)
     fade = np.minimum(np.arange(len(piece)) / 48, 1)
     piece = piece * fade * fade[::-1]
-    piece /= np.sqrt((piece[np.repeat(one.loud[start:stop], HOP)] ** 2).mean()) + 1e-6
-    labels = one.loud[start:stop], one.bridged[start:stop]
+    labels = one.labels[start:stop]
+    piece /= np.sqrt((piece[np.repeat(labels[:, LOUD], HOP)] ** 2).mean()) + 1e-6
     if percent != 100:
         piece = scipy.signal.resample_poly(piece, percent, 100)
         hops = len(piece) // HOP
-        moved = np.minimum(np.arange(hops) * 100 // percent, stop - start - 1)
-        labels = labels[0][moved], labels[1][moved]
-    return piece.astype(np.float32), *labels
+        labels = labels[np.minimum(np.arange(hops) * 100 // percent, stop - start - 1)]
+    return piece.astype(np.float32), labels
 
 
 def around(rng: np.random.Generator, sounds: Sounds, n: int) -> Samples:
@@ -269,7 +291,9 @@ def babble(rng: np.random.Generator, sounds: Sounds, n: int) -> Samples:
     out = np.zeros(n)
     for _ in range(int(rng.integers(5, 13))):
         talk = sounds.talkers[rng.integers(len(sounds.talkers))]
-        samples = talk.samples[np.repeat(talk.bridged, HOP).nonzero()[0]].astype(np.float32)
+        samples = talk.samples[np.repeat(talk.labels[:, SPEECH], HOP).nonzero()[0]].astype(
+            np.float32
+        )
         samples = np.resize(np.roll(samples, int(rng.integers(len(samples)))), n)
         out += samples / (samples.std() + 1e-6) * 10 ** (rng.normal(0, 1.5) / 20)
     return out

@@ -17,7 +17,7 @@ SURE, FEWEST_F0 = 0.7, 50
 ENOUGH_S = 2.0
 # Spread of F0 as the 20th to the 80th percentile, in octaves, and syllables a second, of her at birth:
 # medians over her six reference recordings, measured by `Listener` itself (tests/path/test_listening.py).
-SPREAD_AT_BIRTH, SYLLABLES_AT_BIRTH = 0.356, 3.32
+SPREAD_AT_BIRTH, SYLLABLES_AT_BIRTH = 0.356, 3.51
 # Syllable nuclei (de Jong & Wempe 2009): peaks of the intensity, 2 dB above what lies on either side,
 # voiced, and no more than 25 dB below the loudest; intensity over 60 ms.
 DIP_DB, BELOW_LOUDEST_DB, SMOOTH_HOPS = 2.0, 25.0, 6

@@ -11,8 +11,8 @@ use network::Network;
 /// Frames a second.
 const FRAMES_HZ: u64 = 100;
 /// An onset is told at this probability, and taken back below the next or after so many hops.
-const EARLY: f32 = 0.4;
-const DOUBT: f32 = 0.2;
+const EARLY: f32 = 0.3;
+const DOUBT: f32 = 0.15;
 const LONGEST_ONSET: u32 = 6;
 /// Speech begins once it has been likelier than this for so many hops: a knock or a note may look
 /// like speech for one.

@@ -1,9 +1,11 @@
 """The whole path: its laws, its faults and its shipped weights."""
 
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from persona_voice import _core, build
 from persona_voice.converter import Frames, Identity
@@ -13,6 +15,8 @@ from persona_voice.path.stream import VoiceStream
 from persona_voice.persona.persona import load_persona
 
 RATES = [8_000, 16_000, 22_050, 24_000, 44_100, 48_000, 96_000]
+
+RECORDING = Path(__file__).parents[2] / "persona_voice/assets/recordings/arctic_awb_en_m.flac"
 
 
 def speechlike(rate: int, seconds: float, seed: int = 0) -> np.ndarray:
@@ -166,12 +170,21 @@ def test_status_says_what_is_heard() -> None:
     voice = 0.1 * sum(np.sin(2 * np.pi * 120 * h * t) / h for h in range(1, 15))
     stream.process(voice.astype(np.float32))
     status = stream.status
-    assert status.speech
     assert status.f0_in_hz is not None
     assert abs(status.f0_in_hz - 120) < 2
     assert status.f0_out_hz is not None
     assert abs(12 * np.log2(status.f0_out_hz / load_persona().register_hz)) < 4
     assert -30 < status.input_db < -10
+
+
+def test_status_says_that_somebody_speaks() -> None:
+    samples, rate = soundfile.read(RECORDING, dtype="float32")
+    stream = identity(rate)
+    heard = []
+    for block in np.array_split(samples, 100):
+        stream.process(block)
+        heard.append(stream.status.speech)
+    assert 0.5 < np.mean(heard) <= 1
 
 
 def test_streams_in_several_threads_do_not_touch_each_other() -> None:
