@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--sentences", type=int, default=900, help="by espeak-ng and flite")
     parser.add_argument("--teacher-steps", type=int, default=1200)
     parser.add_argument("--steps", type=int, default=10_000)
-    parser.add_argument("--tuning-steps", type=int, default=1100)
+    parser.add_argument("--tuning-steps", type=int, default=1000)
     parser.add_argument(
         "--out", type=Path, default=Path("persona_voice/assets/weights/converter.safetensors")
     )

@@ -5,26 +5,43 @@
 For each pair ``DIR/envelopes/NNNNN.npy``, float16 ``[moments, 2, 80]``: natural logarithms of amplitude
 in the vocoder's bands, for excitations of unit power.
 
-CheapTrick (Morise 2015) gives the envelope, D4C (Morise 2016) its aperiodic share.
+CheapTrick (Morise 2015) gives the envelope, D4C (Morise 2016) its aperiodic share. By these she would be
+recognised less than she is: the peaks are rounded, and beside a voice D4C hears more noise than there is.
+So both are then fitted, by the vocoder with gradients, to what is heard of the target.
 """
 
 import argparse
+import math
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from persona_voice.converter import BANDS, band_centres_hz
+from persona_voice.model.network import ENVELOPE_CEILING, ENVELOPE_FLOOR
+from training.data import over_unvoiced, segment
 from training.shard import shard
-from training.synthesis import RATE
+from training.synthesis import FFT, RATE, Synthesis, pulses
+from training.train import spectrogram
 from training.whole import whole
 
 # The quieter of the two parts is not followed further below the louder than this, in nepers.
 DEPTH = 4.5
+# Of the fit: what it changes is smooth over as many moments and as many bands (deviation of a Gaussian), so that
+# it does not follow single harmonics, nor one realisation of noise.
+SMOOTH, REACH = 1.2, 4
+STEPS, RATE_OF_STEPS, LAST_RATE = 16, 0.25, 0.05
+# The sizes of spectrum that the fit hears, each in every so many-th band, and the power below which nobody hears
+# a difference.
+SIZES = {FFT: 1, 256: 3}
+AUDIBLE_POWER = 1e-9
+SEED = 3
 
 
-def band_weights(bins: int) -> np.ndarray:
-    """Triangles of unit sum between the neighbours' centres, ``[bins, 80]``."""
-    centres = band_centres_hz()
+def band_weights(bins: int, every: int = 1) -> np.ndarray:
+    """Triangles of unit sum between the neighbours' centres, ``[bins, 80]``, or about every so many-th band."""
+    centres = band_centres_hz()[::every]
     edges = np.concatenate([[0.0], centres, [RATE / 2]])
     f = np.linspace(0, RATE / 2, bins)[:, None]
     up = (f - edges[:-2]) / np.diff(edges)[:-1]
@@ -50,6 +67,54 @@ def envelopes(samples: np.ndarray, f0: np.ndarray) -> np.ndarray:
     return 0.5 * np.log(np.maximum(both, floor) + 1e-13)
 
 
+class Fit:
+    """Of envelopes to the sound that they were found of."""
+
+    def __init__(self) -> None:
+        self.synthesis = Synthesis()
+        self.weights = {
+            size: torch.from_numpy(band_weights(size // 2 + 1, every)).float()
+            for size, every in SIZES.items()
+        }
+        along = torch.arange(-REACH, REACH + 1) / SMOOTH
+        kernel = torch.exp(-0.5 * (along[:, None] ** 2 + along[None] ** 2))
+        self.kernel = (kernel / kernel.sum())[None, None]
+
+    def bands(self, sound: Tensor, size: int) -> Tensor:
+        power = spectrogram(sound, size)[0].square()
+        return torch.log(self.weights[size].T @ power + AUDIBLE_POWER)
+
+    def __call__(self, samples: np.ndarray, f0: np.ndarray, found: np.ndarray) -> np.ndarray:
+        """``found`` for the same moments as ``f0``, and as it is then."""
+        pulse = torch.from_numpy(pulses(over_unvoiced(f0), 0.0))[None]
+        sound = segment(samples, 0, pulse.shape[1]).astype(np.float32)
+        wanted = {size: self.bands(torch.from_numpy(sound)[None], size) for size in SIZES}
+        start = torch.from_numpy(found.astype(np.float32))
+        change = torch.zeros_like(start, requires_grad=True)
+        optimizer = torch.optim.Adam([change], betas=(0.8, 0.95))
+        generator = torch.Generator().manual_seed(SEED)
+        for step in range(STEPS):
+            cosine = LAST_RATE + (1 - LAST_RATE) * 0.5 * (1 + math.cos(math.pi * step / STEPS))
+            optimizer.param_groups[0]["lr"] = RATE_OF_STEPS * cosine
+            y = self.synthesis(
+                self.changed(start, change)[None],
+                pulse,
+                torch.randn(pulse.shape, generator=generator),
+            )
+            off = sum((self.bands(y, size) - wanted[size]).abs().mean() for size in SIZES)
+            optimizer.zero_grad()
+            off.backward()
+            optimizer.step()
+        with torch.no_grad():
+            return self.changed(start, change).numpy()
+
+    def changed(self, start: Tensor, change: Tensor) -> Tensor:
+        """``[moments, 2, 80]``"""
+        smooth = torch.conv2d(change.transpose(0, 1)[:, None], self.kernel, padding=REACH)
+        both = start + smooth[:, 0].transpose(0, 1)
+        return both.clamp(ENVELOPE_FLOOR, ENVELOPE_CEILING)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -59,13 +124,16 @@ def main() -> None:
     options = parser.parse_args()
     folder = options.cache / "envelopes"
     folder.mkdir(exist_ok=True)
+    torch.set_num_threads(1)
+    fit = Fit()
     files = sorted((options.cache / "pairs").glob("*.npz"))[options.shard]
     for file in files:
         out = folder / f"{file.stem}.npy"
         if out.exists():
             continue
         with np.load(file) as arrays:
-            answer = envelopes(arrays["target"] / 32768.0, arrays["f0"])
+            target, f0 = arrays["target"], arrays["f0"]
+        answer = fit(target, f0, envelopes(target / 32768.0, f0))
         assert answer.shape[1:] == (2, BANDS)
         with whole(out) as opened:
             np.save(opened, answer.astype(np.float16))

@@ -1,11 +1,12 @@
 """Goes on from exported weights: what Whisper hears of her sound shall be what is said.
 
-    python -m training.tune --cache DIR --models DIR --begin WEIGHTS --run NAME [--steps 1100]
+    python -m training.tune --cache DIR --models DIR --begin WEIGHTS --run NAME [--steps 1000]
 
 The envelopes of labelled speech are no truth, only what a network or teacher makes of it. So here they count
-half, and her sound, with the contrast that the export gives it, is heard by Whisper itself beside the speaker's own, clean:
-along the directions that are words (`training.ear`) the two shall be the same. A discriminator of
-envelope pictures and the pairs keep her voice hers.
+little, and her sound, with the contrast that the export gives it, is heard by Whisper itself beside the speaker's own, clean:
+along the directions that are words (`training.ear`) the two shall be the same. And by Resemblyzer: she shall be
+recognised, though no more surely than by her own envelopes with the same melody. A discriminator of envelope
+pictures and the pairs keep her voice hers.
 """
 
 from pathlib import Path
@@ -19,10 +20,15 @@ from persona_voice.model.network import ENVELOPE_CEILING, ENVELOPE_FLOOR
 from training.data import CropConfig, of_pairs
 from training.ear import EDGE, Ear, load_said
 from training.learning import arguments, device
+from training.recognition import Recognition
 from training.synthesis import HOP
 from training.train import Trainer, envelope_loss
 
-LABELLED_WEIGHT, UNLIKE_WEIGHT = 0.5, 0.24
+LABELLED_WEIGHT, UNLIKE_WEIGHT, STRANGE_WEIGHT = 0.25, 0.24, 1.5
+# Against the weights of the adversary in training.
+ADVERSARY_TIMES = 3.0
+# How like her recordings (cosine) a second and a half of her own envelopes are, on the average.
+HERSELF = 0.82
 # Of a batch, how many pairs and how many others are listened to: it costs as much as the rest of a step.
 LISTENED_PAIRS, LISTENED_LABELLED = 2, 4
 
@@ -31,6 +37,7 @@ class Tuner(Trainer):
     def begin_to_judge(self) -> None:
         self.ear = Ear(self.options.models).to(device())
         self.said = load_said(self.options.cache)
+        self.recognition = Recognition().to(device())
         self.contrast = torch.from_numpy(contrast(CONTRAST)).float().to(device())
 
     def loss(self, batch: tuple[Tensor, ...], crop: CropConfig) -> tuple[Tensor, dict[str, float]]:
@@ -38,7 +45,10 @@ class Tuner(Trainer):
         loss, said = mel.new_zeros(()), {}
         pairs = of_pairs(len(mel))
         listened = [*range(LISTENED_PAIRS), *range(pairs, pairs + LISTENED_LABELLED)]
-        for mode, got, start in self.answers(mel, crop):
+        # What the network at `begin` was exported with is a part of what is judged, of labels as of answers.
+        wanted = torch.cat([wanted[:pairs], self.with_contrast(wanted[pairs:])])
+        for mode, answer, start in self.answers(mel, crop):
+            got = self.with_contrast(answer)
             right = wanted[:, start : start + crop.frames]
             hers = envelope_loss(got[:pairs], right[:pairs])
             labelled = envelope_loss(got[pairs:], right[pairs:])
@@ -47,18 +57,24 @@ class Tuner(Trainer):
             off = share * hers + (1 - share) * LABELLED_WEIGHT * labelled
             if mode == self.dear():
                 part = slice(start * HOP, (start + crop.frames - 1) * HOP)
-                unlike = self.unlike(got[listened], sound[listened, part], pulse[listened, part])
-                said["unlike"] = float(unlike[:LISTENED_PAIRS].detach().mean())
-                said["unlike labelled"] = float(unlike[LISTENED_PAIRS:].detach().mean())
-                off = off + UNLIKE_WEIGHT * unlike.mean()
-                off = off + self.adversary(got, right[:pairs], said)
+                speech, pulses = sound[listened, part], pulse[listened, part]
+                y = self.spoken(got[listened], pulses)
+                unlike = self.unlike(y, speech)
+                strange = self.strange(y, right[:LISTENED_PAIRS], pulses[:LISTENED_PAIRS])
+                for name, of in (("unlike", unlike), ("strange", strange)):
+                    said[name] = float(of[:LISTENED_PAIRS].detach().mean())
+                    said[f"{name} labelled"] = float(of[LISTENED_PAIRS:].detach().mean())
+                off = off + UNLIKE_WEIGHT * unlike.mean() + STRANGE_WEIGHT * strange.mean()
+                off = off + ADVERSARY_TIMES * self.adversary(got, right[:pairs], said)
             loss = loss + off
         return loss, said
 
-    def unlike(self, got: Tensor, sound: Tensor, pulse: Tensor) -> Tensor:
-        """By how much the words of each differ ``[B]``, pairs first: 1 is no more than what cannot be known."""
+    def with_contrast(self, got: Tensor) -> Tensor:
         envelopes = (got.flatten(2) @ self.contrast.T).unflatten(2, (2, BANDS))
-        y = self.spoken(envelopes.clamp(ENVELOPE_FLOOR, ENVELOPE_CEILING), pulse)
+        return envelopes.clamp(ENVELOPE_FLOOR, ENVELOPE_CEILING)
+
+    def unlike(self, y: Tensor, sound: Tensor) -> Tensor:
+        """By how much the words of each differ ``[B]``, pairs first: 1 is no more than what cannot be known."""
         with torch.no_grad():
             content = self.ear(sound)
             wanted = self.said.by_others(content)
@@ -66,9 +82,17 @@ class Tuner(Trainer):
         off: Tensor = (self.said.by_her(self.ear(y)) - wanted)[:, EDGE:-EDGE].square()
         return off.mean((1, 2))
 
+    def strange(self, y: Tensor, hers: Tensor, pulse: Tensor) -> Tensor:
+        """By how much less each is like her ``[B]``, pairs first, than she is by her own envelopes, of which there are
+        only those of pairs."""
+        with torch.no_grad():
+            wanted = y.new_full((len(y),), HERSELF)
+            wanted[:LISTENED_PAIRS] = self.recognition(self.spoken(hers, pulse))
+        return (wanted - self.recognition(y)).relu()
+
 
 def main() -> None:
-    parser = arguments(__doc__, steps=1100)
+    parser = arguments(__doc__, steps=1000)
     parser.add_argument("--models", type=Path, required=True)
     parser.add_argument("--begin", type=Path, required=True, help="weights as exported")
     parser.add_argument("--run", default="tuned")

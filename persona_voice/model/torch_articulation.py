@@ -14,6 +14,7 @@ CEPSTRA, TRACTS = 21, 9
 MOST_MOVED, BREAK_BAND = 3.7, 23.0
 UNLIKELY, PRIOR_HOPS, CLEARLY, TRACT_STEP = 0.1, 50.0, 0.02, 0.05
 COLOUR_HOPS, BELIEVED_HOPS, REGRESSION_PRIOR = 500.0, 30.0, 800.0
+PUT_BACK = 0.8
 QUIETER, SILENCE, STEEPNESS, FADING, FLOOR = 4.5, -11.0, 1.5, 0.002, -14.0
 
 
@@ -81,7 +82,7 @@ class Articulation(nn.Module):
         known, remains = self.without_regression(
             known, self.remains(known, differences), answered, speech[:, None]
         )
-        share = speech * known.heard / (known.heard + BELIEVED_HOPS)
+        share = PUT_BACK * speech * known.heard / (known.heard + BELIEVED_HOPS)
         more = (share[:, None] * remains) @ self.cosines
         return known, (answer + more[:, None]).clamp(ENVELOPE_FLOOR, ENVELOPE_CEILING)
 

@@ -34,6 +34,8 @@ const BELIEVED_HOPS: f32 = 30.0;
 /// Power that a cepstrum of the answers must have had, summed over the hops of speech, until half of what the
 /// regression on it has shown is believed.
 const REGRESSION_PRIOR: f32 = 800.0;
+/// What is put back of what remains: with all of it more words are kept, and she is less herself.
+const PUT_BACK: f32 = 0.8;
 /// A hop is speech down to about so far below the loudest of late (mean log amplitude of the bands), and
 /// never below `SILENCE`.
 const QUIETER: f32 = 4.5;
@@ -165,7 +167,7 @@ impl Articulation {
         self.learn(&differences, speech);
         let mut remains = self.remains(&differences);
         self.without_regression(&mut remains, &answered, speech);
-        let share = speech * self.heard / (self.heard + BELIEVED_HOPS);
+        let share = PUT_BACK * speech * self.heard / (self.heard + BELIEVED_HOPS);
         let mut more = [0.0; BANDS];
         for (cepstrum, cosines) in remains.iter().zip(&TABLES.cosines) {
             for (more, cosine) in more.iter_mut().zip(cosines) {

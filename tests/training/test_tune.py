@@ -31,6 +31,13 @@ class Ear(nn.Module):
         return torch.log(s.real**2 + s.imag**2 + 1e-6)
 
 
+class Recognition(nn.Module):
+    """Instead of Resemblyzer's: loud sound is not like her."""
+
+    def forward(self, sound: Tensor) -> Tensor:
+        return 1 - sound.square().mean(1).sqrt()
+
+
 def some_said() -> Said:
     ways = torch.randn(WIDE, DIRECTIONS, generator=torch.Generator().manual_seed(1)) / 10
     return Said(torch.zeros(WIDE), ways, torch.zeros(WIDE), ways)
@@ -39,6 +46,7 @@ def some_said() -> Said:
 @pytest.fixture
 def tuner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trainer:
     monkeypatch.setattr(tune, "Ear", Ear)
+    monkeypatch.setattr(tune, "Recognition", Recognition)
     monkeypatch.setattr(tune, "load_said", lambda _cache: some_said())
     begin = weights_folder() / load_persona("samantha").weights
     return Tuner(
@@ -83,3 +91,16 @@ def test_what_is_heard_becomes_what_is_said(tuner: Tuner) -> None:
     told = [tuner.train_step(given, CROP) for _ in range(12)]
     early, late = (sum(of["unlike labelled"] for of in some) for some in (told[:4], told[-4:]))
     assert late < 0.9 * early
+
+
+def test_nobody_need_be_more_like_her_than_she_is(tuner: Tuner) -> None:
+    loudness = torch.tensor([0.1, 0.6, 0.1, 0.6])
+    y = loudness[:, None] * torch.ones(4, 4000)
+    hers = torch.zeros(tune.LISTENED_PAIRS, 11, 2, 80)
+    pulse = torch.ones(tune.LISTENED_PAIRS, 10 * HOP)
+    by_herself = Recognition()(tuner.spoken(hers, pulse))
+    strange = tuner.strange(y, hers, pulse)
+    wanted = torch.cat([by_herself, torch.full((2,), tune.HERSELF)])
+    torch.testing.assert_close(strange, (wanted - (1 - loudness)).relu())
+    assert strange[2] == 0
+    assert strange[3] > 0.4
