@@ -20,7 +20,7 @@ fn noise(seed: u64, len: usize) -> Vec<f32> {
 }
 
 /// Syllables of four a second, each of a height of its own; a breath every two seconds. Harmonics that
-/// glide, through three formants, with a hiss: the detector takes no buzz for a voice.
+/// glide, through three formants, and hiss between: the detector takes no buzz for a voice.
 fn speech(seconds: usize) -> Vec<f32> {
     let hiss = noise(5, seconds * RATE);
     let height = noise(9, seconds * 4);
@@ -40,7 +40,9 @@ fn speech(seconds: usize) -> Vec<f32> {
         };
         let voice: f64 = (1..30).map(wave).sum();
         let size = 0.08 * (1.0 + 0.5 * f64::from(height[syllable]));
-        (size * swell * breath * (voice + 0.05 * f64::from(hiss[n]))) as f32
+        let hiss = f64::from(hiss[n]);
+        let consonant = 0.3 * (1.0 - swell).powi(4) * hiss;
+        (size * breath * (swell * (voice + 0.05 * hiss) + consonant)) as f32
     };
     (0..seconds * RATE).map(at).collect()
 }
