@@ -25,9 +25,9 @@ from training.synthesis import RATE, Synthesis, pulses
 from training.train import HELD_OUT_PAIRS
 from training.whole import whole
 
-# 25 ms, whose bins lie 40 Hz apart as in Whisper's 400 samples at 16 kHz.
+# 25 ms, whose bins lie 40 Hz apart as in 400 samples at 16 kHz, by which Whisper and Resemblyzer hear.
 WINDOW = RATE // 40
-WHISPER_WINDOW, WHISPER_BINS = 400, 201
+THEIR_WINDOW, THEIR_BINS = 400, 201
 # Directions that are kept, and content frames at each end of a crop that hear silence beyond it.
 DIRECTIONS, EDGE = 128, 6
 # Moments of a crop that is learnt from.
@@ -36,6 +36,13 @@ MOMENTS = 159
 # part that does not follow, of its mean.
 RIDGE, FLOOR = 0.02, 1e-4
 SEED = 5
+
+
+def power_as_at_16_khz(sound: Tensor, window: Tensor) -> Tensor:
+    """Of 24 kHz sound ``[B, samples]`` and a window of `WINDOW`: ``[B, THEIR_BINS, hops]``, every 10 ms."""
+    s = torch.stft(sound, WINDOW, HOP, window=window, return_complex=True)
+    s = s[:, :THEIR_BINS] * (THEIR_WINDOW / WINDOW)
+    return s.real**2 + s.imag**2
 
 
 class Ear(nn.Module):
@@ -55,9 +62,8 @@ class Ear(nn.Module):
 
     def mel(self, sound: Tensor) -> Tensor:
         """As Whisper's own, ``[B, 80, hops]``."""
-        s = torch.stft(sound, WINDOW, HOP, window=self.window, return_complex=True)
-        s = s[:, :WHISPER_BINS, :-1] * (WHISPER_WINDOW / WINDOW)
-        mel = torch.log10((self.filters @ (s.real**2 + s.imag**2)).clamp(min=1e-10))
+        power = power_as_at_16_khz(sound, self.window)[..., :-1]
+        mel = torch.log10((self.filters @ power).clamp(min=1e-10))
         loudest = mel.detach().amax((1, 2), keepdim=True)
         return (torch.maximum(mel, loudest - 8) + 4) / 4
 

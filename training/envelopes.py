@@ -11,7 +11,6 @@ So both are then fitted, by the vocoder with gradients, to what is heard of the 
 """
 
 import argparse
-import math
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +20,7 @@ from torch import Tensor
 from persona_voice.converter import BANDS, band_centres_hz
 from persona_voice.model.network import ENVELOPE_CEILING, ENVELOPE_FLOOR
 from training.data import over_unvoiced, segment
+from training.learning import cosine
 from training.shard import shard
 from training.synthesis import FFT, RATE, Synthesis, pulses
 from training.train import spectrogram
@@ -94,8 +94,7 @@ class Fit:
         optimizer = torch.optim.Adam([change], betas=(0.8, 0.95))
         generator = torch.Generator().manual_seed(SEED)
         for step in range(STEPS):
-            cosine = LAST_RATE + (1 - LAST_RATE) * 0.5 * (1 + math.cos(math.pi * step / STEPS))
-            optimizer.param_groups[0]["lr"] = RATE_OF_STEPS * cosine
+            optimizer.param_groups[0]["lr"] = RATE_OF_STEPS * cosine(step / STEPS, LAST_RATE)
             y = self.synthesis(
                 self.changed(start, change)[None],
                 pulse,

@@ -28,6 +28,11 @@ def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def cosine(done: float, last: float) -> float:
+    """Half a cosine from 1 down to ``last``, as ``done`` goes from 0 to 1."""
+    return last + (1 - last) * 0.5 * (1 + math.cos(math.pi * done))
+
+
 def arguments(about: str | None, steps: int) -> argparse.ArgumentParser:
     """What every program that learns may be told."""
     parser = argparse.ArgumentParser(
@@ -71,9 +76,8 @@ def learn(
     started = time.monotonic()
     heard: list[float] = []
     for step in range(first + 1, steps + 1):
-        cosine = LAST_RATE + (1 - LAST_RATE) * 0.5 * (1 + math.cos(math.pi * step / steps))
         for group in optimizer.param_groups:
-            group["lr"] = rate * min(step / WARM_UP, 1.0) * cosine
+            group["lr"] = rate * min(step / WARM_UP, 1.0) * cosine(step / steps, LAST_RATE)
         torch.manual_seed(seed + step)
         off = loss(np.random.default_rng([seed, step]), held_out=False)
         optimizer.zero_grad(set_to_none=True)

@@ -11,12 +11,10 @@ import torch
 import torchaudio
 from torch import Tensor, nn
 
+from training.ear import THEIR_BINS, WINDOW, power_as_at_16_khz
 from training.reference import DEFAULT_OUT
-from training.synthesis import HOP, RATE
 
-# 25 ms, whose bins lie 40 Hz apart as in Resemblyzer's 400 samples at 16 kHz.
-WINDOW = RATE // 40
-ITS_RATE, ITS_WINDOW, ITS_BINS, ITS_BANDS = 16_000, 400, 201, 40
+ITS_RATE, ITS_BANDS = 16_000, 40
 # Of her recordings: it hears level, too.
 LEVEL_DBFS = -23.0
 # Of the recordings, what is taken for her: so many samples each time.
@@ -37,7 +35,7 @@ class Recognition(nn.Module):
 
         self.encoder = VoiceEncoder("cpu", verbose=False).requires_grad_(False)
         filters = torchaudio.functional.melscale_fbanks(
-            ITS_BINS, 0.0, ITS_RATE / 2, ITS_BANDS, ITS_RATE, norm="slaney", mel_scale="slaney"
+            THEIR_BINS, 0.0, ITS_RATE / 2, ITS_BANDS, ITS_RATE, norm="slaney", mel_scale="slaney"
         )
         self.register_buffer("filters", filters.T.contiguous())
         self.register_buffer("window", torch.hann_window(WINDOW))
@@ -55,9 +53,7 @@ class Recognition(nn.Module):
         """Power in bands ``[B, hops, 40]``, every item at `LEVEL_DBFS`."""
         level = sound.detach().square().mean(1).sqrt().clamp(min=SMALL)
         sound = sound * (10 ** (LEVEL_DBFS / 20) / level)[:, None]
-        s = torch.stft(sound, WINDOW, HOP, window=self.window, return_complex=True)
-        s = s[:, :ITS_BINS] * (ITS_WINDOW / WINDOW)
-        return (self.filters @ (s.real**2 + s.imag**2)).transpose(1, 2)
+        return (self.filters @ power_as_at_16_khz(sound, self.window)).transpose(1, 2)
 
     def embed(self, sound: Tensor) -> Tensor:
         """``[B, 256]``, of unit length."""

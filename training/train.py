@@ -18,7 +18,6 @@ processor or a GPU the command is the same.
 
 import argparse
 import copy
-import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -36,7 +35,7 @@ from persona_voice.model.weights import FORMAT, read_weights
 from training import listener
 from training.data import CropConfig, Crops, Labelled, Pairs, of_pairs
 from training.export import scale_contrast
-from training.learning import arguments, device
+from training.learning import arguments, cosine, device
 from training.muon import Muon
 from training.synthesis import HOP, Synthesis
 from training.whole import whole
@@ -181,8 +180,7 @@ class Trainer:
     def rate(self) -> float:
         """Warm-up over 200 steps, then half a cosine down to 3 %."""
         done = min(self.step / self.options.steps, 1.0)
-        cosine = 0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * done))
-        return float(self.options.rate * min(self.step / 200, 1.0) * cosine)
+        return float(self.options.rate * min(self.step / 200, 1.0) * cosine(done, 0.03))
 
     def train_step(self, batch: tuple[Tensor, ...], crop: CropConfig) -> dict[str, float]:
         for optimizer, times in ((self.optimizer, 1.0), (self.hidden_optimizer, HIDDEN_RATE)):

@@ -123,7 +123,7 @@ def utterances(cache: Path) -> list[Utterance]:
                 continue
             labels = labelled(level)
             if labels[:, SPEECH].any():
-                foreground = clean(level) or stands_out_db(level) > FOREGROUND_DB
+                foreground = stands_out_db(level) > FOREGROUND_DB or clean(level)
                 found.append(Utterance(file.stem, samples, labels, foreground))
     if not found:
         raise SystemExit(f"no speech in {cache}; run training.speech first")
