@@ -37,9 +37,13 @@ def printed(capsys: pytest.CaptureFixture[str], *words: object) -> str:
     return capsys.readouterr().out
 
 
-def refused(capsys: pytest.CaptureFixture[str], *words: object) -> str:
-    assert cli.main(["persona", *map(str, words)]) in (cli.ERROR, cli.USAGE)
+def refused(capsys: pytest.CaptureFixture[str], *words: object, code: int = cli.ERROR) -> str:
+    assert cli.main(["persona", *map(str, words)]) == code
     return capsys.readouterr().err
+
+
+def misused(capsys: pytest.CaptureFixture[str], *words: object) -> str:
+    return refused(capsys, *words, code=cli.USAGE)
 
 
 def test_those_who_are_remembered_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,9 +83,9 @@ def test_a_persona_of_this_installation_is_born_once(
     assert "Sam (samantha)" in printed(capsys, "show", "samantha", *where)
     with Store(where[1]) as kept:
         before = list(kept.events("samantha"))
-    assert "can be born once" in refused(capsys, "create", "samantha", *where)
+    assert "can be born once" in misused(capsys, "create", "samantha", *where)
     other = ("--store", tmp_path / "other.db")
-    assert "must be as she comes" in refused(capsys, "create", "samantha", "--tilt", 1, *other)
+    assert "must be as she comes" in misused(capsys, "create", "samantha", "--tilt", 1, *other)
     with Store(where[1]) as kept:
         assert list(kept.events("samantha")) == before
 
@@ -111,7 +115,7 @@ def test_a_listener_is_forgotten(capsys: pytest.CaptureFixture[str], store: Path
     assert printed(capsys, "forget", "bob") == (
         "bob: 1 events of Marek erased\nbob: 1 events of samantha erased\n"
     )
-    assert "Marek, samantha must know the listener" in refused(capsys, "forget", "bob")
+    assert "Marek, samantha must know the listener" in misused(capsys, "forget", "bob")
     facts = json.loads(printed(capsys, "forget", "ann\x1b[31m", "--persona", "samantha", "--json"))
     assert facts == {
         "persona": "samantha",
@@ -151,7 +155,7 @@ def test_a_name_or_store_that_is_not_there_is_told(
         assert said.endswith("there are: Marek, samantha\n")
     assert "no store at" in refused(capsys, "list", "--store", tmp_path / "typo.db")
     assert not (tmp_path / "typo.db").exists()
-    assert "a store must be a path" in refused(capsys, "list", "--store", "mysql://host/x")
+    assert "a store must be a path" in misused(capsys, "list", "--store", "mysql://host/x")
 
 
 def test_an_action_must_be_named(capsys: pytest.CaptureFixture[str]) -> None:
