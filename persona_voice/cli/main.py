@@ -40,12 +40,12 @@ def parser_for(arguments: Sequence[str]) -> argparse.ArgumentParser:
         epilog="Exit codes: 0 ok, 1 error, 2 an option or argument outside its rule, 4 sound device, "
         "5 model or no consent, 130 interrupted.",
     )
-    if "--version" in arguments[:1]:
+    wanted = next((word for word in arguments if word in COMMANDS), None)
+    if wanted is None:
         from importlib.metadata import version
 
         parser.add_argument("--version", action="version", version=version("persona-voice-engine"))
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    wanted = next((word for word in arguments if word in COMMANDS), None)
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=summary)
         if name == wanted:
