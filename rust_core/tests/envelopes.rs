@@ -68,15 +68,15 @@ fn noise_without_f0_is_noise_alone() {
 }
 
 #[test]
-fn of_a_breathy_voice_more_is_noise_than_of_a_clear_one() {
-    let noise = |lower: f32| {
+fn of_what_differs_between_periods_the_square_is_noise() {
+    for lower in [0.5, 1.0, 1.5, 2.0] {
         let got = found(&frame(140.0, lower), 140.0);
         let below = |band: usize| got[1 + band] - got[1 + BANDS + band];
-        (8..70).map(below).sum::<f32>() / 62.0
-    };
-    let (clear, breathy) = (noise(2.5), noise(1.0));
-    assert!((breathy - 1.0).abs() < 0.5, "{breathy} nepers");
-    assert!((clear - 2.5).abs() < 0.8, "{clear} nepers");
+        let mean = (8..70).map(below).sum::<f32>() / 62.0;
+        let share = 1.0 / (1.0 + (2.0 * lower).exp());
+        let expected = 0.5 * (1.0 / (share * share) - 1.0).ln();
+        assert!((mean - expected).abs() < 0.6, "{mean} nepers for {expected}");
+    }
 }
 
 #[test]
