@@ -6,26 +6,30 @@ more of it would change in them is not measured.
 """
 
 import argparse
-import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import soundfile
+import torch
 
 from benches import report
 from benches.judges import Speaker, Words, dnsmos, words_changed
 from benches.report import Result
 from benches.sources import STREAM_RATE, Engines, recordings
 from persona_voice import _core
-from persona_voice.build import convert, open_stream, weights_folder
+from persona_voice.build import weights_folder
+from persona_voice.converter import Frames
 from persona_voice.model.adaptation import head_of, head_tensors, heard, read_by_heads, ridge
-from persona_voice.model.config import LEAST_LOOKAHEAD
+from persona_voice.model.network import ConverterNetwork, State
 from persona_voice.model.torch_converter import network_of
-from persona_voice.model.weights import Weights, read_weights, save_weights
+from persona_voice.model.weights import Weights, read_weights
+from persona_voice.path.offline import convert_array
+from persona_voice.path.stream import VoiceStream
 from persona_voice.persona.persona import load_persona
 from training.models import VOICES
 
+LOOKAHEADS = (240, 480, 720, 960, 1200, 1440, 1920)
 HOURS = 1.5
 RIDGE = 10.0
 # Frames whose loudest band is less than this below the loud ones, in nepers.
@@ -33,13 +37,45 @@ QUIETEST, LOUD_PERCENTILE = 5.0, 95
 SEED = 1
 
 
-def fitted(weights: Weights, folder: Path, lookaheads: list[int]) -> dict[int, Weights]:
-    """By look-ahead in samples, weights whose live head has that one."""
+class Hurried:
+    """The studio head's moments, answered by a head that has heard less: it reads the layers as they were hops ago.
+
+    So all look-aheads go through one path, with F0 and everything else as in `studio`.
+    """
+
+    def __init__(self, network: ConverterNetwork, hops: int) -> None:
+        self.network, self.hops = network, hops
+
+    @property
+    def lookahead(self) -> int:
+        return self.network.config.studio_lookahead
+
+    def start(self) -> tuple[State, torch.Tensor, _core.Articulation]:
+        earlier = torch.zeros(self.hops, self.network.config.channels)
+        return self.network.start(), earlier, _core.Articulation()
+
+    def step(
+        self, state: tuple[State, torch.Tensor, _core.Articulation], frames: Frames
+    ) -> tuple[tuple[State, torch.Tensor, _core.Articulation], Frames]:
+        past, earlier, articulation = state[0], state[1], state[2].clone()
+        with torch.inference_mode():
+            body, levels, past = self.network.body(torch.from_numpy(frames)[None], past)
+            known = torch.cat([earlier, body[0]])
+            answer = self.network.answer("studio", known[None, : len(frames)], levels)[0].flatten(1)
+            own = self.network.own(levels, len(frames), "studio")[0]
+        envelopes = articulation.process(
+            np.ascontiguousarray(own.numpy()), np.ascontiguousarray(answer.numpy())
+        )
+        return (past, known[len(frames) :], articulation), envelopes
+
+
+def fitted(weights: Weights, folder: Path) -> dict[int, Weights]:
+    """By look-ahead in samples, weights whose studio head makes do with that one."""
     network, config = network_of(weights), weights.config
     studio = head_of(weights, "studio")
     width = config.channels + 1
-    products = {of: np.zeros((width, width)) for of in lookaheads}
-    answers = {of: np.zeros((width, studio.shape[1])) for of in lookaheads}
+    products = {of: np.zeros((width, width)) for of in LOOKAHEADS}
+    answers = {of: np.zeros((width, studio.shape[1])) for of in LOOKAHEADS}
     files = sorted(folder.glob("*.flac"))
     np.random.default_rng(SEED).shuffle(files)  # type: ignore[arg-type]  # a list it takes, too
     seconds = 0.0
@@ -49,8 +85,8 @@ def fitted(weights: Weights, folder: Path, lookaheads: list[int]) -> dict[int, W
         body, loudest = heard(network, np.ascontiguousarray(samples))
         x, loud = read_by_heads(body), loudest["studio"]
         wanted = x @ studio
-        for of in lookaheads:
-            later = (config.studio_lookahead - of) // _core.HOP
+        for of in LOOKAHEADS:
+            later = hops_less(weights, of)
             taken = loud[later:] > np.percentile(loud, LOUD_PERCENTILE) - QUIETEST
             earlier = x[: len(x) - later][taken]
             products[of] += earlier.T @ earlier
@@ -60,11 +96,15 @@ def fitted(weights: Weights, folder: Path, lookaheads: list[int]) -> dict[int, W
     if seconds == 0:
         raise SystemExit(f"{folder} must hold speech, as training.speech makes it")
     keep = ridge(RIDGE, width - 1)
-    found = {}
-    for of in lookaheads:
-        heads = head_tensors("live", np.linalg.solve(products[of] + keep, answers[of]))
-        found[of] = Weights(replace(config, live_lookahead=of), weights.tensors | heads)
-    return found
+    heads = {of: np.linalg.solve(products[of] + keep, answers[of]) for of in LOOKAHEADS}
+    return {
+        of: Weights(config, weights.tensors | head_tensors("studio", head))
+        for of, head in heads.items()
+    }
+
+
+def hops_less(weights: Weights, lookahead: int) -> int:
+    return (weights.config.studio_lookahead - lookahead) // _core.HOP
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,33 +116,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> None:
     report.refuse_debug()
-    weights = read_weights(weights_folder() / load_persona().weights)
-    config = weights.config
-    lookaheads = [LEAST_LOOKAHEAD, config.live_lookahead, 1200, 1440, config.studio_lookahead]
+    torch.set_num_threads(1)
+    persona = load_persona()
+    weights = read_weights(weights_folder() / persona.weights)
     sources = list(recordings(Engines(options.models, VOICES)))
     speaker, words = Speaker(), Words(options.models)
     read = [words.read(of.samples, of.language) for of in sources]
     figures: Result = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for of, made in fitted(weights, options.speech, lookaheads).items():
-            file = Path(folder) / f"{of}.safetensors"
-            save_weights(made, file, {})
-            changed, like, clean = [], [], []
-            for source, before in zip(sources, read, strict=True):
-                out = convert(source.samples, sample_rate=STREAM_RATE, mode="live", weights=file)
-                assert out is not None
-                changed.append(words_changed(before, words.read(out, source.language)))
-                embedding = speaker.embed(out)
-                if embedding is not None:
-                    like.append(float(embedding @ speaker.centroid))
-                clean.append(dnsmos(out))
-            latency = open_stream(sample_rate=STREAM_RATE, weights=file).latency_samples
-            figures[str(of)] = {
-                "latency_ms": round(1000 * latency / STREAM_RATE, 1),
-                "words_changed": round(float(np.mean([c for c in changed if c is not None])), 3),
-                "similarity": round(float(np.mean(like)), 3),
-                "dnsmos": round(float(np.mean(clean)), 2),
-            }
-            print(f"{of} samples of look-ahead: {figures[str(of)]}", flush=True)
+    for of, made in fitted(weights, options.speech).items():
+        hurried = Hurried(network_of(made), hops_less(weights, of))
+        stream = VoiceStream(hurried, persona, STREAM_RATE)
+        late = (
+            stream.latency_samples - hops_less(weights, of) * _core.HOP * STREAM_RATE / _core.RATE
+        )
+        outs = [convert_array(stream, source.samples) for source in sources]
+        figures[str(of)] = {
+            "latency_ms": round(1000 * late / STREAM_RATE, 1),
+            **judged(outs, [source.language for source in sources], read, speaker, words),
+        }
+        print(f"{of} samples of look-ahead: {figures[str(of)]}", flush=True)
     settings = {"hours": HOURS, "seed": SEED}
     report.write(report.circumstances("lookahead", settings) | {"figures": figures}, options.json)
+
+
+def judged(
+    outs: list[npt.NDArray[np.float32]],
+    languages: list[str],
+    read: list[str],
+    speaker: Speaker,
+    words: Words,
+) -> Result:
+    """Means over the recordings."""
+    changed = [
+        words_changed(before, words.read(out, language))
+        for out, language, before in zip(outs, languages, read, strict=True)
+    ]
+    voices = [of for of in map(speaker.embed, outs) if of is not None]
+    return {
+        "words_changed": round(float(np.mean([of for of in changed if of is not None])), 3),
+        "similarity": round(float(np.mean([of @ speaker.centroid for of in voices])), 3),
+        "dnsmos": round(float(np.mean([dnsmos(out) for out in outs])), 2),
+    }

@@ -202,14 +202,15 @@ class Trainer:
         self.step += 1
         return said
 
-    def answers(self, mel: Tensor, crop: CropConfig) -> Iterator[tuple[str, Tensor, int]]:
-        """Of each head what it answers to ``[B, warm + frames, 80]`` for the moments judged, and where these
-        begin in the crop."""
+    def answers(self, mel: Tensor, crop: CropConfig) -> Iterator[tuple[str, Tensor, Tensor, int]]:
+        """Of each head what it answers to ``[B, warm + frames, 80]`` for the moments judged, the speakers' own log
+        amplitudes at these, and where they begin in the crop."""
         state = tuple(s.to(self.device) for s in self.network.start(mel.shape[0]))
         body, heard, _ = self.network.body(mel, state)
         for mode in MODES:
             got = self.network.answer(mode, body, heard)[:, crop.warm_frames :]
-            yield mode, got, self.reach - self.config.late(mode)
+            own = self.network.own(heard, crop.frames, mode)
+            yield mode, got, own, self.reach - self.config.late(mode)
 
     def dear(self) -> str:
         """Of which head in this step what costs more is asked."""
@@ -220,7 +221,7 @@ class Trainer:
         loss, said, done = mel.new_zeros(()), {}, self.step / self.options.steps
         # The sound is asked of the pairs alone.
         pairs = slice(of_pairs(mel.shape[0]))
-        for mode, got, start in self.answers(mel, crop):
+        for mode, got, _, start in self.answers(mel, crop):
             right = wanted[:, start : start + crop.frames]
             off = envelope_loss(got, right)
             said[mode] = float(off.detach())

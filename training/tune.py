@@ -3,7 +3,8 @@
     python -m training.tune --cache DIR --models DIR --begin WEIGHTS --run NAME [--steps 1000]
 
 The envelopes of labelled speech are no truth, only what a network or teacher makes of it. So here they count
-little, and her sound, with the contrast that the export gives it, is heard by Whisper itself beside the speaker's own, clean:
+little, and her sound, with the contrast that the export gives it and what `Articulation` puts back, is heard by Whisper itself
+beside the speaker's own, clean:
 along the directions that are words (`training.ear`) the two shall be the same. And by Resemblyzer: she shall be
 recognised, though no more surely than by her own envelopes with the same melody. A discriminator of envelope
 pictures and the pairs keep her voice hers.
@@ -20,6 +21,7 @@ from persona_voice.model.network import ENVELOPE_CEILING, ENVELOPE_FLOOR
 from training.data import CropConfig, of_pairs
 from training.ear import EDGE, Ear, load_said
 from training.learning import arguments, device
+from training.put_back import PutBack
 from training.recognition import Recognition
 from training.synthesis import HOP
 from training.train import Trainer, envelope_loss
@@ -35,6 +37,7 @@ LISTENED_PAIRS, LISTENED_LABELLED = 2, 4
 
 class Tuner(Trainer):
     def begin_to_judge(self) -> None:
+        self.put_back = PutBack().to(device())
         self.ear = Ear(self.options.models).to(device())
         self.said = load_said(self.options.cache)
         self.recognition = Recognition().to(device())
@@ -47,12 +50,15 @@ class Tuner(Trainer):
         listened = [*range(LISTENED_PAIRS), *range(pairs, pairs + LISTENED_LABELLED)]
         # What the network at `begin` was exported with is a part of what is judged, of labels as of answers.
         wanted = torch.cat([wanted[:pairs], self.with_contrast(wanted[pairs:])])
-        for mode, answer, start in self.answers(mel, crop):
-            got = self.with_contrast(answer)
+        for mode, answer, own, start in self.answers(mel, crop):
+            answered = self.with_contrast(answer)
+            # Putting back costs, too: the other head answers for itself.
+            got = self.put_back(own, answered) if mode == self.dear() else answered
             right = wanted[:, start : start + crop.frames]
             hers = envelope_loss(got[:pairs], right[:pairs])
-            labelled = envelope_loss(got[pairs:], right[pairs:])
-            said[mode], said[f"{mode} labelled"] = float(hers.detach()), float(labelled.detach())
+            labelled = envelope_loss(answered[pairs:], right[pairs:])
+            name = f"{mode} said" if mode == self.dear() else mode
+            said[name], said[f"{mode} labelled"] = float(hers.detach()), float(labelled.detach())
             share = pairs / len(mel)
             off = share * hers + (1 - share) * LABELLED_WEIGHT * labelled
             if mode == self.dear():

@@ -13,7 +13,7 @@ A head says how loud each band is against the speaker's loudest one, so that lou
 and a louder speaker is a louder persona. Nothing else of the speaker goes past the layers: with each
 band's own level added, the grain of the recording (harmonics, noise, holes left by codecs) came through,
 and real people lost words to it. What of their sound is worth more than the answer, their articulation, is
-put back after the heads, by the core's ``Articulation``; the network is trained without it.
+put back after the heads, by the core's ``Articulation``; of training only the last part knows it.
 
 Both heads answer at every frame, for different moments: the live head for the moment ``lookahead``
 samples before the end of the newest frame, the studio head for one further back, of which it has

@@ -75,7 +75,7 @@ class Articulation(nn.Module):
         whole = answer.amax(1)
         level = whole.mean(1)
         loudest = torch.fmax(level, known.loudest - FADING)
-        speech = torch.sigmoid(STEEPNESS * (level - loudest + QUIETER)) * (level >= SILENCE)
+        speech = self.speech(level, loudest)
         answered = whole @ self.cosines.T
         differences = self.differences(own, answered)
         known = self.learn(known._replace(loudest=loudest), differences, speech)
@@ -85,6 +85,10 @@ class Articulation(nn.Module):
         share = PUT_BACK * speech * known.heard / (known.heard + BELIEVED_HOPS)
         more = (share[:, None] * remains) @ self.cosines
         return known, (answer + more[:, None]).clamp(ENVELOPE_FLOOR, ENVELOPE_CEILING)
+
+    def speech(self, level: Tensor, loudest: Tensor) -> Tensor:
+        """How sure it is that somebody speaks, from the mean log amplitude and the loudest of late."""
+        return torch.sigmoid(STEEPNESS * (level - loudest + QUIETER)) * (level >= SILENCE)
 
     def differences(self, own: Tensor, answered: Tensor) -> Tensor:
         """The speaker's cepstra through each tract less the answer's, ``[slots, tracts, cepstra]``."""
@@ -108,8 +112,11 @@ class Articulation(nn.Module):
 
     def remains(self, known: Articulated, differences: Tensor) -> Tensor:
         """The differences through the speaker's tract, between two of those tried, without the colour."""
-        shares = (1 - (known.tract[:, None] - self.numbers).abs()).clamp(min=0)
-        return torch.einsum("st,stk->sk", shares, differences - known.colour)
+        return torch.einsum("st,stk->sk", self.shares(known.tract), differences - known.colour)
+
+    def shares(self, tract: Tensor) -> Tensor:
+        """Of the two tracts that one lies between, ``[slots, tracts]``."""
+        return (1 - (tract[:, None] - self.numbers).abs()).clamp(min=0)
 
     def without_regression(
         self, known: Articulated, remains: Tensor, answered: Tensor, speech: Tensor
