@@ -26,7 +26,7 @@ from training.recognition import Recognition
 from training.synthesis import HOP
 from training.train import Trainer, envelope_loss
 
-LABELLED_WEIGHT, UNLIKE_WEIGHT, STRANGE_WEIGHT = 0.25, 0.24, 1.5
+LABELLED_WEIGHT, UNLIKE_WEIGHT, STRANGE_WEIGHT = 0.25, 0.4, 1.5
 # Against the weights of the adversary in training.
 ADVERSARY_TIMES = 3.0
 # How like her recordings (cosine) a second and a half of her own envelopes are, on the average.
