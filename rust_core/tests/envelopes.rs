@@ -75,7 +75,10 @@ fn of_what_differs_between_periods_the_square_is_noise() {
         let mean = (8..70).map(below).sum::<f32>() / 62.0;
         let share = 1.0 / (1.0 + (2.0 * lower).exp());
         let expected = 0.5 * (1.0 / (share * share) - 1.0).ln();
-        assert!((mean - expected).abs() < 0.6, "{mean} nepers for {expected}");
+        assert!(
+            (mean - expected).abs() < 0.6,
+            "{mean} nepers for {expected}"
+        );
     }
 }
 
