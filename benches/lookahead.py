@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 import torch
+from torch import Tensor
 
 from benches import report
 from benches.judges import Speaker, Words, dnsmos, words_changed
@@ -19,10 +20,9 @@ from benches.report import Result
 from benches.sources import STREAM_RATE, Engines, recordings
 from persona_voice import _core
 from persona_voice.build import weights_folder
-from persona_voice.converter import Frames
 from persona_voice.model.adaptation import head_of, head_tensors, heard, read_by_heads, ridge
 from persona_voice.model.network import ConverterNetwork, State
-from persona_voice.model.torch_converter import network_of
+from persona_voice.model.torch_converter import TorchConverter, network_of
 from persona_voice.model.weights import Weights, read_weights
 from persona_voice.path.offline import convert_array
 from persona_voice.path.stream import VoiceStream
@@ -37,36 +37,25 @@ QUIETEST, LOUD_PERCENTILE = 5.0, 95
 SEED = 1
 
 
-class Hurried:
-    """The studio head's moments, answered by a head that has heard less: it reads the layers as they were hops ago.
+class Hurried(ConverterNetwork):
+    """Its heads read the layers as they were hops ago, and so answer for their moments having heard less.
 
     So all look-aheads go through one path, with F0 and everything else as in `studio`.
     """
 
-    def __init__(self, network: ConverterNetwork, hops: int) -> None:
-        self.network, self.hops = network, hops
+    def __init__(self, weights: Weights, hops: int) -> None:
+        super().__init__(weights.config)
+        self.load_state_dict(network_of(weights).state_dict())
+        self.hops = hops
 
-    @property
-    def lookahead(self) -> int:
-        return self.network.config.studio_lookahead
+    def start(self, batch: int = 1) -> State:
+        return (*super().start(batch), torch.zeros(batch, self.hops, self.config.channels))
 
-    def start(self) -> tuple[State, torch.Tensor, _core.Articulation]:
-        earlier = torch.zeros(self.hops, self.network.config.channels)
-        return self.network.start(), earlier, _core.Articulation()
-
-    def step(
-        self, state: tuple[State, torch.Tensor, _core.Articulation], frames: Frames
-    ) -> tuple[tuple[State, torch.Tensor, _core.Articulation], Frames]:
-        past, earlier, articulation = state[0], state[1], state[2].clone()
-        with torch.inference_mode():
-            body, levels, past = self.network.body(torch.from_numpy(frames)[None], past)
-            known = torch.cat([earlier, body[0]])
-            answer = self.network.answer("studio", known[None, : len(frames)], levels)[0].flatten(1)
-            own = self.network.own(levels, len(frames), "studio")[0]
-        envelopes = articulation.process(
-            np.ascontiguousarray(own.numpy()), np.ascontiguousarray(answer.numpy())
-        )
-        return (past, known[len(frames) :], articulation), envelopes
+    def body(self, frames: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
+        body, heard, past = super().body(frames, state[:-1])
+        known = torch.cat([state[-1], body], dim=1)
+        count = frames.shape[1]
+        return known[:, :count], heard, (*past, known[:, count:])
 
 
 def fitted(weights: Weights, folder: Path) -> dict[int, Weights]:
@@ -124,11 +113,9 @@ def main(options: argparse.Namespace) -> None:
     read = [words.read(of.samples, of.language) for of in sources]
     figures: Result = {}
     for of, made in fitted(weights, options.speech).items():
-        hurried = Hurried(network_of(made), hops_less(weights, of))
-        stream = VoiceStream(hurried, persona, STREAM_RATE)
-        late = (
-            stream.latency_samples - hops_less(weights, of) * _core.HOP * STREAM_RATE / _core.RATE
-        )
+        hops = hops_less(weights, of)
+        stream = VoiceStream(TorchConverter(Hurried(made, hops), "studio"), persona, STREAM_RATE)
+        late = stream.latency_samples - hops * _core.HOP * STREAM_RATE / _core.RATE
         outs = [convert_array(stream, source.samples) for source in sources]
         figures[str(of)] = {
             "latency_ms": round(1000 * late / STREAM_RATE, 1),

@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from persona_voice.model.network import ENVELOPE_CEILING, ENVELOPE_FLOOR
-from persona_voice.model.torch_articulation import BELIEVED_HOPS, PUT_BACK, Articulation
+from persona_voice.model.torch_articulation import Articulated, Articulation
 
 
 class PutBack(nn.Module):
@@ -19,28 +18,25 @@ class PutBack(nn.Module):
 
     def forward(self, own: Tensor, answer: Tensor) -> Tensor:
         """The speakers' log amplitudes ``[B, T, 80]``, the network's ``[B, T, 2, 80]``: as many."""
-        tracts, colour, mean, regression, share = self.learnt(own, answer.detach())
-        cosines = self.articulation.cosines
-        answered = answer.amax(2) @ cosines.T
-        differences = self.articulation.differences(own.flatten(0, 1), answered.flatten(0, 1))
-        differences = differences.unflatten(0, own.shape[:2]) - colour
-        remains = (tracts[:, :, None] @ differences)[:, :, 0]
-        remains = remains - (regression @ (answered - mean)[..., None])[..., 0]
-        more = (share[..., None] * remains) @ cosines
-        return (answer + more[:, :, None]).clamp(ENVELOPE_FLOOR, ENVELOPE_CEILING)
+        articulation, count = self.articulation, own.shape[:2]
+        # Every moment is a slot of its own: what was known then is known.
+        known = Articulated(*(of.flatten(0, 1) for of in self.learnt(own, answer.detach())))
+        own, answer = own.flatten(0, 1), answer.flatten(0, 1)
+        whole = answer.amax(1)
+        answered = whole @ articulation.cosines.T
+        remains = articulation.remains(known, articulation.differences(own, answered))
+        remains = remains - torch.einsum("sij,sj->si", known.regression, answered - known.mean)
+        speech = articulation.speech(whole.detach().mean(1), known.loudest)
+        return articulation.put_back(known, answer, remains, speech).unflatten(0, count)
 
     @torch.no_grad()
-    def learnt(self, own: Tensor, answer: Tensor) -> tuple[Tensor, ...]:
-        """At each moment the shares of the tracts, their colours, the mean answer, the regression, and how much of what
-        remains is put back."""
+    def learnt(self, own: Tensor, answer: Tensor) -> Articulated:
+        """At each moment ``[B, T, ...]`` what was known when it was put back: all, but the regression of before."""
         known = self.articulation.start(len(own))
         for _ in range(2):
             moments = []
             for t in range(own.shape[1]):
                 regression = known.regression
                 known, _ = self.articulation(known, own[:, t], answer[:, t])
-                speech = self.articulation.speech(answer[:, t].amax(1).mean(1), known.loudest)
-                share = PUT_BACK * speech * known.heard / (known.heard + BELIEVED_HOPS)
-                tracts = self.articulation.shares(known.tract)
-                moments.append((tracts, known.colour, known.mean, regression, share))
-        return tuple(torch.stack(each, 1) for each in zip(*moments, strict=True))
+                moments.append(known._replace(regression=regression))
+        return Articulated(*(torch.stack(each, 1) for each in zip(*moments, strict=True)))

@@ -3,11 +3,10 @@
     python -m training.tune --cache DIR --models DIR --begin WEIGHTS --run NAME [--steps 1000]
 
 The envelopes of labelled speech are no truth, only what a network or teacher makes of it. So here they count
-little, and her sound, with the contrast that the export gives it and what `Articulation` puts back, is heard by Whisper itself
-beside the speaker's own, clean:
-along the directions that are words (`training.ear`) the two shall be the same. And by Resemblyzer: she shall be
-recognised, though no more surely than by her own envelopes with the same melody. A discriminator of envelope
-pictures and the pairs keep her voice hers.
+little, and her sound, with the contrast that the export gives it and what `Articulation` puts back, is heard by
+Whisper itself beside the speaker's own, clean: along the directions that are words (`training.ear`) the two shall be
+the same. And by Resemblyzer: she shall be recognised, though no more surely than by her own envelopes with the same
+melody. A discriminator of envelope pictures and the pairs keep her voice hers.
 """
 
 from pathlib import Path

@@ -82,9 +82,7 @@ class Articulation(nn.Module):
         known, remains = self.without_regression(
             known, self.remains(known, differences), answered, speech[:, None]
         )
-        share = PUT_BACK * speech * known.heard / (known.heard + BELIEVED_HOPS)
-        more = (share[:, None] * remains) @ self.cosines
-        return known, (answer + more[:, None]).clamp(ENVELOPE_FLOOR, ENVELOPE_CEILING)
+        return known, self.put_back(known, answer, remains, speech)
 
     def speech(self, level: Tensor, loudest: Tensor) -> Tensor:
         """How sure it is that somebody speaks, from the mean log amplitude and the loudest of late."""
@@ -112,11 +110,8 @@ class Articulation(nn.Module):
 
     def remains(self, known: Articulated, differences: Tensor) -> Tensor:
         """The differences through the speaker's tract, between two of those tried, without the colour."""
-        return torch.einsum("st,stk->sk", self.shares(known.tract), differences - known.colour)
-
-    def shares(self, tract: Tensor) -> Tensor:
-        """Of the two tracts that one lies between, ``[slots, tracts]``."""
-        return (1 - (tract[:, None] - self.numbers).abs()).clamp(min=0)
+        shares = (1 - (known.tract[:, None] - self.numbers).abs()).clamp(min=0)
+        return torch.einsum("st,stk->sk", shares, differences - known.colour)
 
     def without_regression(
         self, known: Articulated, remains: Tensor, answered: Tensor, speech: Tensor
@@ -131,6 +126,14 @@ class Articulation(nn.Module):
         remains = remains - torch.einsum("sij,sj->si", known.regression, deviation)
         regression = known.regression + remains[:, :, None] * step[:, None]
         return known._replace(mean=mean, power=power, regression=regression), remains
+
+    def put_back(
+        self, known: Articulated, answer: Tensor, remains: Tensor, speech: Tensor
+    ) -> Tensor:
+        """The envelopes with what remains, as far as the speaker is known."""
+        share = PUT_BACK * speech * known.heard / (known.heard + BELIEVED_HOPS)
+        more = (share[:, None] * remains) @ self.cosines
+        return (answer + more[:, None]).clamp(ENVELOPE_FLOOR, ENVELOPE_CEILING)
 
 
 def read_from(moved: float) -> Tensor:
