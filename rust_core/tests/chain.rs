@@ -335,6 +335,11 @@ fn f0_moves_with_the_mood_and_comes_back() {
         register_semitones: -2.0,
         ..Manner::default()
     };
+    let first = f0(&mut path);
+    // What is known of the speaker settles.
+    for _ in 0..4 {
+        vowel(&mut path, &[HOP]);
+    }
     let before = f0(&mut path);
     path.express(low, 0.0).unwrap();
     assert!((12.0 * (f0(&mut path) / before).log2() + 2.0).abs() < 0.1);
@@ -343,10 +348,10 @@ fn f0_moves_with_the_mood_and_comes_back() {
     path.express(low, 0.0).unwrap();
     path.reset();
     assert!(
-        (f0(&mut path) / before - 1.0).abs() < 0.02,
+        (f0(&mut path) / first - 1.0).abs() < 0.02,
         "a mood is of the stream"
     );
     path.set_manner(low).unwrap();
     path.reset();
-    assert!((12.0 * (f0(&mut path) / before).log2() + 2.0).abs() < 0.2);
+    assert!((12.0 * (f0(&mut path) / first).log2() + 2.0).abs() < 0.2);
 }

@@ -211,7 +211,7 @@ fn vibrato_swings_five_and_a_half_times_a_second_as_far_as_asked() {
     let furthest = off.iter().fold(0.0f64, |a, b| a.max(b.abs()));
     assert!((furthest - 0.5).abs() < 0.02, "{furthest} semitones");
     let rises = off.windows(2).filter(|w| w[0] < 0.0 && w[1] >= 0.0).count();
-    assert_eq!(rises, 22, "in 4 s");
+    assert!((21..=22).contains(&rises), "{rises} in 4 s");
     // Nothing swings at the beginning of a sound.
     run(&mut stage, &[0.0, 0.0, 0.0, -70.0]);
     let begins = run(&mut stage, &steady(200.0, -25.0, 20));
