@@ -1,6 +1,6 @@
 """Trains what the F0 tracks go by, from nothing to `rust_core/src/f0/network.weights`.
 
-    python -m training.f0 --cache DIR [--sounds 320] [--variants 6] [--steps 3000] [--out FILE]
+    python -m training.f0 --cache DIR [--sounds 500] [--variants 7] [--steps 4000] [--out FILE]
 
 Needs what `training.speech` left in ``DIR``. Real people, none of whom the bench hears, are put together again
 with a contour that is moved at random (`training.contours`), once, in ``DIR/f0``; with tones whose contour is drawn
@@ -362,9 +362,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--sounds", type=int, default=320)
-    parser.add_argument("--variants", type=int, default=6, help="of each sound")
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--sounds", type=int, default=500)
+    parser.add_argument("--variants", type=int, default=7, help="of each sound")
+    parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     options = parser.parse_args()
     torch.set_num_threads(1)

@@ -17,7 +17,7 @@ HIDDEN, GIVEN = 8, WHOLE + 2
 # Pitches away: of correlations octaves, twelfths and fifths; of partials harmonics and what lies between.
 LAG_SHIFTS = (-48, -38, -24, -14, -2, -1, 0, 1, 2, 14, 24, 38, 48)
 PARTIAL_SHIFTS = (-24, 0, 14, 24, 32, 38, 43, 48, 56, 62, 67, 72, 80)
-ENTER, STATE = 48, 64
+ENTER, STATE = 32, 64
 HOPS_BACK, NEAR = 8, 2
 # Of both tracks, threshold of voice, slope and offset of confidence.
 DECISIONS = 6

@@ -246,9 +246,12 @@ impl MeanFilter {
             let low = *y;
             let flat = low - self.low + self.pole * self.flat;
             self.low = low;
-            // Denormals would slow everything behind them down.
-            self.flat = if flat.abs() < 1e-18 { 0.0 } else { flat };
-            *y = self.flat;
+            self.flat = flat;
+            *y = flat;
+        }
+        // Denormals would slow everything behind them down; a hop makes none of what is larger.
+        if self.flat.abs() < 1e-18 {
+            self.flat = 0.0;
         }
     }
 }

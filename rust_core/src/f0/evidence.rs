@@ -4,11 +4,13 @@ use std::sync::{Arc, LazyLock};
 
 use pulp::{Arch, Simd, WithSimd};
 use realfft::num_complex::Complex;
-use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
+use realfft::{ComplexToReal, RealFftPlanner};
+use rustfft::{Fft, FftPlanner};
 
 use crate::error::{check_room, DspError};
 use crate::math::curve::ln;
 use crate::math::dot::dot;
+use crate::math::sample::larger;
 use crate::stage::{Analyzer, HOP, RATE};
 
 use super::{fill, lowpass, MeanFilter, BINS, EXPECTED, FORGET, MIN_OVERLAP, SILENCE};
@@ -57,6 +59,10 @@ const FFT: usize = 512;
 const AROUND: usize = 10;
 /// The last bin of the spectrum that is read.
 const LAST: usize = 124;
+/// Bins of which the power is read.
+const READ: usize = 141;
+/// Samples whose energy is known: the longest that is compared, and one before.
+const ENERGIES: usize = WINDOW + MAX_LAG + 1;
 /// Power of a bin below which there is nothing, and of a band.
 const FAINTEST: f32 = 1e-7;
 const QUIETEST: f32 = 1e-6;
@@ -97,7 +103,11 @@ pub struct F0Evidence {
     quietest: f32,
     /// Sums of squares of the hop before: below the low-pass, and of differences of all of it.
     before: [f32; 2],
+    /// What transforms work on, and need besides.
+    work: Vec<Complex<f32>>,
     scratch: Vec<Complex<f32>>,
+    /// Of the flattened spectrum, lag by lag.
+    correlation: Vec<f32>,
 }
 
 impl Default for F0Evidence {
@@ -109,8 +119,10 @@ impl Default for F0Evidence {
 impl F0Evidence {
     /// There is nothing to set.
     pub fn new() -> Self {
-        let (forward, inverse) = (&TABLES.forward, &TABLES.inverse);
-        let scratch = forward.get_scratch_len().max(inverse.get_scratch_len());
+        let (both, inverse) = (&TABLES.both, &TABLES.inverse);
+        let scratch = both
+            .get_inplace_scratch_len()
+            .max(inverse.get_scratch_len());
         Self {
             line: [0.0; ROW + HOP],
             in_hop: 0,
@@ -119,7 +131,9 @@ impl F0Evidence {
             loudest: EXPECTED,
             quietest: SILENCE,
             before: [0.0; 2],
+            work: vec![Complex::default(); FFT],
             scratch: vec![Complex::default(); scratch],
+            correlation: vec![0.0; FFT],
         }
     }
 
@@ -137,10 +151,7 @@ impl F0Evidence {
     fn frame<S: Simd>(&mut self, simd: S, frame: &mut [f32; WIDTH]) -> f32 {
         self.history.copy_within(INNER_HOP.., 0);
         let inner = &mut self.history[HISTORY - INNER_HOP..];
-        for (k, y) in inner.iter_mut().enumerate() {
-            let newest = &self.line[DECIMATION * (k + 1)..][..ROW];
-            *y = dot(simd, newest, &TABLES.taps);
-        }
+        decimate(&self.line, inner);
         self.mean.take_away(inner);
         let (plain, rest) = frame.split_at_mut(PITCHES);
         let (flat, rest) = rest.split_at_mut(PITCHES);
@@ -149,7 +160,10 @@ impl F0Evidence {
         self.correlate(simd, AHEAD, MIN_LAG..LAGS, &mut at_lags);
         TABLES.grid.read(&at_lags, plain);
         let (whole, bands) = whole.split_at_mut(WHOLE - BANDS);
-        let correlation = self.flattened(bands);
+        let (short, long) = self.spectra();
+        contrast(&long, partials);
+        self.flatten(&short, bands);
+        let correlation = &self.correlation;
         let scale = 1.0 / (correlation[0] + 1e-12);
         for (y, (x, overlap)) in at_lags
             .iter_mut()
@@ -158,7 +172,6 @@ impl F0Evidence {
             *y = x * scale * overlap;
         }
         TABLES.grid.read(&at_lags, flat);
-        self.contrast(partials);
         let power = self.whole(whole);
         self.line.copy_within(HOP.., 0);
         power
@@ -183,15 +196,9 @@ impl F0Evidence {
             let after = (span / 2).min(ahead);
             HISTORY - ahead + after - span
         };
-        // Sum of squares before each sample, from the first that is compared to the last.
-        let origin = start(longest).min(start(lags.start));
+        let origin = start(longest);
         let end = HISTORY - ahead + ((WINDOW + longest) / 2).min(ahead);
-        let mut energy = [0.0f64; HISTORY + 1];
-        let mut sum = 0.0;
-        for (after, x) in energy[1..].iter_mut().zip(&self.history[origin..end]) {
-            sum += f64::from(x * x);
-            *after = sum;
-        }
+        let energy = energies(&self.history[origin..end]);
         let within = |from: usize| (energy[from + WINDOW - origin] - energy[from - origin]) as f32;
         for lag in lags {
             let first = start(lag);
@@ -204,74 +211,59 @@ impl F0Evidence {
         }
     }
 
+    /// Power in each bin that is read, of the newest 40 ms and of the newest 64 ms: one transform of both, the second
+    /// as the imaginary part.
+    #[inline(always)]
+    fn spectra(&mut self) -> ([f32; READ], [f32; READ]) {
+        let work = &mut self.work;
+        let newest = &self.history[HISTORY - FFT..];
+        for ((z, x), [short, long]) in work.iter_mut().zip(newest).zip(&TABLES.windows) {
+            *z = Complex::new(x * short, x * long);
+        }
+        TABLES.both.process_with_scratch(work, &mut self.scratch);
+        let (mut short, mut long) = ([0.0; READ], [0.0; READ]);
+        short[0] = work[0].re * work[0].re;
+        long[0] = work[0].im * work[0].im;
+        // Of real sounds, what belongs to negative frequencies mirrors what belongs to positive ones.
+        let bins = work[1..READ]
+            .iter()
+            .zip(work[FFT - READ + 1..].iter().rev());
+        for ((short, long), (z, m)) in short[1..].iter_mut().zip(&mut long[1..]).zip(bins) {
+            let (even, odd) = (z.re + m.re, z.im - m.im);
+            *short = 0.25 * (even * even + odd * odd);
+            let (even, odd) = (z.im + m.im, z.re - m.re);
+            *long = 0.25 * (even * even + odd * odd);
+        }
+        (short, long)
+    }
+
     /// The correlation of the newest 40 ms with their spectrum flattened: of the power of each bin only
     /// the root is kept. Also the level of each band.
     #[inline(always)]
-    fn flattened(&mut self, bands: &mut [f32]) -> [f32; FFT] {
-        let mut work = [0.0; FFT];
-        let newest = &self.history[HISTORY - LONG..];
-        for ((y, v), w) in work.iter_mut().zip(newest).zip(&TABLES.window) {
-            *y = v * w;
-        }
-        let mut spectrum = [Complex::default(); FFT / 2 + 1];
-        // The lengths are those that the transforms were planned for, so they cannot refuse them.
-        let (forward, inverse) = (&TABLES.forward, &TABLES.inverse);
-        let _ = forward.process_with_scratch(&mut work, &mut spectrum, &mut self.scratch);
+    fn flatten(&mut self, power: &[f32; READ], bands: &mut [f32]) {
         for (band, edges) in bands.iter_mut().zip(TABLES.edges.windows(2)) {
-            let power: f32 = spectrum[edges[0]..edges[1]]
-                .iter()
-                .map(|z| z.norm_sqr())
-                .sum();
+            let power: f32 = power[edges[0]..edges[1]].iter().sum();
             *band = ln(power.max(QUIETEST)) / 9.2 + 0.5;
         }
-        let mut roots = [Complex::default(); FFT / 2 + 1];
-        for (root, value) in roots[BINS].iter_mut().zip(&spectrum[BINS]) {
-            root.re = value.norm_sqr().sqrt();
+        let roots = &mut self.work[..=FFT / 2];
+        roots.fill(Complex::default());
+        for (root, power) in roots[BINS].iter_mut().zip(&power[BINS]) {
+            root.re = power.sqrt();
         }
-        let _ = inverse.process_with_scratch(&mut roots, &mut work, &mut self.scratch);
-        work
-    }
-
-    /// How far each partial stands out of what lies about it, in nepers, over the newest 64 ms.
-    #[inline(always)]
-    fn contrast(&mut self, partials: &mut [f32]) {
-        let mut work = [0.0; FFT];
-        let newest = &self.history[HISTORY - FFT..];
-        for ((y, v), w) in work.iter_mut().zip(newest).zip(&TABLES.long_window) {
-            *y = v * w;
-        }
-        let mut spectrum = [Complex::default(); FFT / 2 + 1];
-        let forward = &TABLES.forward;
-        let _ = forward.process_with_scratch(&mut work, &mut spectrum, &mut self.scratch);
-        let mut height = [0.0; LAST + AROUND + 1];
-        for (y, z) in height.iter_mut().zip(&spectrum) {
-            *y = 0.5 * ln(z.norm_sqr().max(FAINTEST));
-        }
-        let mut before = [0.0; LAST + AROUND + 2];
-        let mut sum = 0.0;
-        for (after, x) in before[1..].iter_mut().zip(&height) {
-            sum += x;
-            *after = sum;
-        }
-        let mut out = [0.0; LAST + 1];
-        for (bin, y) in out.iter_mut().enumerate() {
-            let (from, to) = (bin.saturating_sub(AROUND), bin + AROUND + 1);
-            *y = height[bin] - (before[to] - before[from]) / (to - from) as f32;
-        }
-        for (y, (bin, part)) in partials.iter_mut().zip(&TABLES.partials) {
-            *y = out[*bin] + part * (out[bin + 1] - out[*bin]);
-        }
+        let (work, scratch) = (&mut self.correlation, &mut self.scratch);
+        // The lengths are those that the transform was planned for, so it cannot refuse them.
+        let _ = TABLES.inverse.process_with_scratch(roots, work, scratch);
     }
 
     /// The numbers about the whole; the mean square of the newest two hops below the low-pass.
     #[inline(always)]
     fn whole(&mut self, whole: &mut [f32]) -> f32 {
-        let low: f32 = self.history[HISTORY - INNER_HOP..]
-            .iter()
-            .map(|x| x * x)
-            .sum();
-        let new = &self.line[ROW - 1..];
-        let high: f32 = new.windows(2).map(|x| (x[1] - x[0]) * (x[1] - x[0])).sum();
+        let low = squares(&self.history[HISTORY - INNER_HOP..]);
+        let mut steps = [0.0; HOP];
+        for (step, x) in steps.iter_mut().zip(self.line[ROW - 1..].windows(2)) {
+            *step = x[1] - x[0];
+        }
+        let high = squares(&steps);
         let lows = (low + self.before[0]) / (2 * INNER_HOP) as f32;
         let highs = (high + self.before[1]) / (2 * HOP) as f32;
         self.before = [low, high];
@@ -284,6 +276,96 @@ impl F0Evidence {
         whole[2] = (ln(highs.max(1e-12)) - ln(lows.max(1e-12))) / 4.6 + 0.5;
         whole[3] = ln(power) / 9.2 + 1.0;
         lows
+    }
+}
+
+/// The sum of squares, in many sums side by side.
+#[inline(always)]
+fn squares(x: &[f32]) -> f32 {
+    let mut sums = [0.0; 16];
+    for x in x.chunks_exact(sums.len()) {
+        for (sum, x) in sums.iter_mut().zip(x) {
+            *sum += x * x;
+        }
+    }
+    sums.iter().sum()
+}
+
+/// Every third of what the low-pass leaves of a hop and the `ROW` samples before it.
+#[inline(always)]
+fn decimate(line: &[f32; ROW + HOP], out: &mut [f32]) {
+    const EACH: usize = (ROW + HOP).div_ceil(DECIMATION);
+    let mut thirds = [[0.0; EACH]; DECIMATION];
+    for (n, x) in line.chunks(DECIMATION).enumerate() {
+        for (third, x) in thirds.iter_mut().zip(x) {
+            third[n] = *x;
+        }
+    }
+    let mut sums = [0.0; INNER_HOP];
+    for (tap, weight) in TABLES.taps.iter().enumerate() {
+        let (first, third) = ((tap + DECIMATION) / DECIMATION, &thirds[tap % DECIMATION]);
+        for (sum, x) in sums.iter_mut().zip(&third[first..first + INNER_HOP]) {
+            *sum += weight * x;
+        }
+    }
+    out.copy_from_slice(&sums);
+}
+
+/// Sums of squares before each sample and, after the last, of all.
+#[inline(always)]
+fn energies(x: &[f32]) -> [f64; ENERGIES] {
+    const CHAINS: usize = 4;
+    const EACH: usize = (ENERGIES - 1) / CHAINS;
+    let mut padded = [0.0; ENERGIES - 1];
+    padded[..x.len()].copy_from_slice(x);
+    let mut energies = [0.0; ENERGIES];
+    // Four sums, none of which waits for another; then each after the one before.
+    let mut sums = [0.0; CHAINS];
+    for n in 0..EACH {
+        for (chain, sum) in sums.iter_mut().enumerate() {
+            let x = f64::from(padded[chain * EACH + n]);
+            *sum += x * x;
+            energies[chain * EACH + n + 1] = *sum;
+        }
+    }
+    let mut before = sums[0];
+    for (energies, sum) in energies[1..].chunks_exact_mut(EACH).skip(1).zip(&sums[1..]) {
+        for energy in energies {
+            *energy += before;
+        }
+        before += sum;
+    }
+    energies
+}
+
+/// From power in each bin how far each partial stands out of what lies about it, in nepers.
+#[inline(always)]
+fn contrast(power: &[f32; READ], partials: &mut [f32]) {
+    const SPAN: usize = 2 * AROUND + 1;
+    // Before the first bin there is nothing.
+    let mut height = [0.0; LAST + 1 + SPAN];
+    for (y, power) in height[AROUND..].iter_mut().zip(&power[..LAST + AROUND + 1]) {
+        *y = 0.5 * ln(power.max(FAINTEST));
+    }
+    // Of 21 in a row: of 16, and 4 more, and one more.
+    let twice = |of: &[f32; LAST + 1 + SPAN], apart: usize| {
+        let mut sums = *of;
+        for (sum, x) in sums.iter_mut().zip(&of[apart..]) {
+            *sum += x;
+        }
+        sums
+    };
+    let twos = twice(&height, 1);
+    let fours = twice(&twos, 2);
+    let sixteens = twice(&twice(&fours, 4), 8);
+    let mut out = [0.0; LAST + 1];
+    for (bin, y) in out.iter_mut().enumerate() {
+        let sum = sixteens[bin] + fours[bin + 16] + height[bin + SPAN - 1];
+        let count = (bin + AROUND + 1).min(SPAN);
+        *y = height[bin + AROUND] - sum / count as f32;
+    }
+    for (y, (bin, part)) in partials.iter_mut().zip(&TABLES.partials) {
+        *y = out[*bin] + part * (out[bin + 1] - out[*bin]);
     }
 }
 
@@ -343,10 +425,10 @@ impl Analyzer for F0Evidence {
 
 struct Tables {
     taps: [f32; ROW],
-    forward: Arc<dyn RealToComplex<f32>>,
+    both: Arc<dyn Fft<f32>>,
     inverse: Arc<dyn ComplexToReal<f32>>,
-    window: Vec<f32>,
-    long_window: Vec<f32>,
+    /// The short one, with zeros before it, and the long one.
+    windows: Vec<[f32; 2]>,
     /// Bins at which bands begin and end.
     edges: Vec<usize>,
     /// Of each partial, the bin before it, and how far it lies beyond.
@@ -375,15 +457,15 @@ impl Tables {
         let with_itself =
             |lag: usize| -> f32 { window[lag..].iter().zip(&window).map(|(a, b)| a * b).sum() };
         let overlap = |lag: usize| 1.0 / (with_itself(lag) / with_itself(0)).max(MIN_OVERLAP);
+        let short = core::iter::repeat_n(0.0, FFT - LONG).chain(window.iter().copied());
         let mut taps = [0.0; ROW];
         taps[ROW - TAPS..].copy_from_slice(&lowpass(TAPS));
         Self {
             taps,
-            forward: planner.plan_fft_forward(FFT),
+            both: FftPlanner::new().plan_fft_forward(FFT),
             inverse: planner.plan_fft_inverse(FFT),
             overlap: (0..LAGS).map(overlap).collect(),
-            window,
-            long_window: hann(FFT),
+            windows: short.zip(hann(FFT)).map(|(a, b)| [a, b]).collect(),
             edges: BAND_EDGES_HZ.map(|hz| (hz / bin_hz) as usize).to_vec(),
             partials: (0..PARTIALS).map(partial).collect(),
             grid: Grid::new(),
@@ -401,43 +483,66 @@ pub(super) fn frequency(pitch: f32) -> f32 {
     LOWEST_HZ * (pitch / PITCHES_AN_OCTAVE).exp2()
 }
 
-/// From values at whole lags to the highest about each of `PITCHES`.
+/// From values at whole lags to the highest within a quarter of a semitone of each of `PITCHES`.
 struct Grid {
-    /// Points no more than a sample apart, each read from four lags by the cubic through them.
+    /// Of the lowest pitches, which have several half lags: where they begin, how far on the last of them begin that are
+    /// looked through at once, and how often these are doubled.
+    ranges: Vec<(usize, usize, usize)>,
+    /// Of the others, the point itself, read from four lags by the cubic through them.
     points: Vec<(usize, [f32; 4])>,
-    /// How many of them belong to each pitch.
-    counts: Vec<usize>,
 }
+
+/// Values at whole lags and between them, from the lowest on; and room for the highest of several.
+const HALVES: usize = 2 * LAGS + 8;
 
 impl Grid {
     fn new() -> Self {
-        let (mut points, mut counts) = (Vec::new(), Vec::new());
+        let (mut ranges, mut points) = (Vec::new(), Vec::new());
         for pitch in 0..PITCHES {
-            let pitch = pitch as f32;
-            let (longest, shortest) = (period(pitch - 0.5), period(pitch + 0.5));
-            let count = (longest - shortest).ceil() as usize;
-            for n in 0..count {
-                let part = (n as f32 + 0.5) / count as f32;
-                points.push(between(shortest + part * (longest - shortest)));
+            let of = |aside: f32| period(pitch as f32 + aside);
+            let (first, end) = (
+                (2.0 * of(0.5)).ceil() as usize,
+                (2.0 * of(-0.5)).ceil() as usize,
+            );
+            if points.is_empty() && end - first > 1 {
+                let levels = (end - first).ilog2() as usize;
+                ranges.push((first, end - first - (1 << levels), levels));
+            } else {
+                points.push(between(of(0.0)));
             }
-            counts.push(count);
         }
-        Self { points, counts }
+        Self { ranges, points }
     }
 
     #[inline(always)]
     fn read(&self, at_lags: &[f32; LAGS], pitches: &mut [f32]) {
-        let mut points = self.points.iter();
-        for (y, count) in pitches.iter_mut().zip(&self.counts) {
-            let mut highest = -1.0f32;
-            for (first, weights) in points.by_ref().take(*count) {
-                let x = &at_lags[*first..][..4];
-                let value =
-                    x[0] * weights[0] + x[1] * weights[1] + x[2] * weights[2] + x[3] * weights[3];
-                highest = highest.max(value);
-            }
-            *y = highest;
+        let mut halves = [[-1.0; HALVES]; 4];
+        let [ones, twos, fours, eights] = &mut halves;
+        for (two, x) in ones[2..].chunks_exact_mut(2).zip(at_lags.windows(4)) {
+            two[0] = x[1];
+            two[1] = 0.5625 * (x[1] + x[2]) - 0.0625 * (x[0] + x[3]);
         }
+        higher(ones, 1, twos);
+        higher(twos, 2, fours);
+        higher(fours, 4, eights);
+        let (low, high) = pitches.split_at_mut(self.ranges.len());
+        for (y, (first, on, level)) in low.iter_mut().zip(&self.ranges) {
+            let of = &halves[*level];
+            *y = larger(of[*first], of[first + on]);
+        }
+        for (y, (first, weights)) in high.iter_mut().zip(&self.points) {
+            let x = &at_lags[*first..][..4];
+            *y = x[0] * weights[0] + x[1] * weights[1] + x[2] * weights[2] + x[3] * weights[3];
+        }
+    }
+}
+
+/// The larger of each and the one so many further on.
+#[inline(always)]
+fn higher(x: &[f32; HALVES], on: usize, y: &mut [f32; HALVES]) {
+    let count = HALVES - on;
+    for ((y, a), b) in y[..count].iter_mut().zip(&x[..count]).zip(&x[on..]) {
+        *y = larger(*a, *b);
     }
 }
 

@@ -7,6 +7,7 @@ use pulp::{Arch, Simd, WithSimd};
 use crate::math::curve::exp;
 use crate::math::gated::{Gated, GATES};
 use crate::math::matrix::{bfloat16s, next, Linear};
+use crate::math::sample::larger;
 
 use super::evidence::{PARTIALS, PITCHES, WHOLE, WIDTH};
 
@@ -24,11 +25,11 @@ const ROWS: usize = 3;
 const BEFORE: usize = 48;
 const AFTER: usize = 80;
 /// As many numbers as fill registers; what lies beyond `PITCHES` is not read.
-const ROOM: usize = 128;
+const ROOM: usize = 112;
 const ROW: usize = BEFORE + ROOM + AFTER;
-/// Registers that are summed side by side.
-const ABREAST: usize = 4;
-const ENTER: usize = 48;
+/// Registers that are summed side by side: of every processor's, whole blocks of so many are `ROOM`.
+const ABREAST: usize = 7;
+const ENTER: usize = 32;
 const STATE: usize = 64;
 /// The scores are handed to the units divided by this.
 const SCORES_DOWN: f32 = 4.0;
@@ -55,13 +56,15 @@ static FILE: &[u8; 2 * COUNT] = include_bytes!("network.weights");
 static WEIGHTS: LazyLock<Weights> = LazyLock::new(|| Weights::new(FILE));
 
 struct Weights {
-    taps: Vec<f32>,
+    /// Of each place, one for each hidden number.
+    taps: Vec<[f32; HIDDEN]>,
     told: Linear,
     /// Of the fast track, and of the late one.
-    out: [Vec<f32>; 2],
+    out: [[f32; HIDDEN]; 2],
     enter: Linear,
     gated: Gated,
-    tracks: [Linear; 2],
+    /// Of both tracks, one below the other.
+    tracks: Linear,
     back: Vec<f32>,
     decisions: [Decision; 2],
 }
@@ -76,19 +79,21 @@ pub struct Decision {
     pub offset: f32,
 }
 
-/// A probability for each pitch, and for none.
-pub struct Belief {
-    pub pitches: [f32; PITCHES],
-    pub unvoiced: f32,
-}
+/// A probability for each pitch, for none, and 0 behind them.
+pub type Belief = [f32; ROOM];
+/// Where that for none is.
+pub const UNVOICED: usize = PITCHES;
 
 /// The network and what it remembers.
 #[derive(Clone)]
 pub struct Network {
     weights: &'static Weights,
     state: [f32; STATE],
-    /// Scores for the late track, the newest first, with zeros about them.
+    /// The evidence about each pitch, with zeros about it.
+    rows: [[f32; ROW]; ROWS],
+    /// Scores for the late track, with zeros about them; at `oldest`, those that are overwritten next.
     past: [[f32; ROOM + 2 * NEAR]; HOPS_BACK],
+    oldest: usize,
 }
 
 impl Network {
@@ -96,7 +101,9 @@ impl Network {
         Self {
             weights: LazyLock::force(&WEIGHTS),
             state: [0.0; STATE],
+            rows: [[0.0; ROW]; ROWS],
             past: [[0.0; ROOM + 2 * NEAR]; HOPS_BACK],
+            oldest: 0,
         }
     }
 
@@ -111,8 +118,12 @@ impl Network {
         let mut told = [0.0; HIDDEN];
         self.weights.told.apply(&given, &mut told);
         let mut scores = [[0.0; ROOM]; 2];
+        let mut rest = evidence.as_slice();
+        for (row, count) in self.rows.iter_mut().zip([PITCHES, PITCHES, PARTIALS]) {
+            row[BEFORE..][..count].copy_from_slice(next(&mut rest, count));
+        }
         Arch::new().dispatch(Scores {
-            evidence,
+            rows: &self.rows,
             told: &told,
             weights: self.weights,
             scores: &mut scores,
@@ -129,16 +140,14 @@ impl Network {
         }
         let gated = &self.weights.gated;
         gated.step::<STATE, { GATES * STATE }>(&heard, &mut self.state);
-        self.past.rotate_right(1);
-        self.past[0][NEAR..][..PITCHES].copy_from_slice(&scores[1][..PITCHES]);
-        let late = summed(&self.past, &self.weights.back);
-        [(0, &scores[0]), (1, &late)].map(|(track, scores)| {
-            let mut logits = [0.0; STATES];
-            self.weights.tracks[track].apply(&self.state, &mut logits);
-            for (logit, score) in logits[..PITCHES].iter_mut().zip(scores) {
-                *logit += score;
-            }
-            believed(&logits)
+        self.past[self.oldest][NEAR..][..PITCHES].copy_from_slice(&scores[1][..PITCHES]);
+        self.oldest = (self.oldest + 1) % HOPS_BACK;
+        let mut logits = [0.0; 2 * STATES];
+        self.weights.tracks.apply(&self.state, &mut logits);
+        Arch::new().dispatch(Beliefs {
+            network: self,
+            fast: &scores[0],
+            logits: &logits,
         })
     }
 
@@ -159,7 +168,7 @@ fn given(evidence: &[f32; WIDTH]) -> [f32; GIVEN] {
 
 /// What speaks for each pitch in this hop alone, compiled for the processor at hand.
 struct Scores<'a> {
-    evidence: &'a [f32; WIDTH],
+    rows: &'a [[f32; ROW]; ROWS],
     told: &'a [f32; HIDDEN],
     weights: &'static Weights,
     scores: &'a mut [[f32; ROOM]; 2],
@@ -170,73 +179,129 @@ impl WithSimd for Scores<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let (plain, rest) = self.evidence.split_at(PITCHES);
-        let (flat, rest) = rest.split_at(PITCHES);
-        let mut rows = [[0.0; ROW]; ROWS];
-        rows[0][BEFORE..][..PITCHES].copy_from_slice(plain);
-        rows[1][BEFORE..][..PITCHES].copy_from_slice(flat);
-        rows[2][BEFORE..][..PARTIALS].copy_from_slice(&rest[..PARTIALS]);
+        let rows = self.rows.as_flattened();
+        let mut places = [0; ROWS * TAPS];
         let shifts = [LAG_SHIFTS, LAG_SHIFTS, PARTIAL_SHIFTS];
-        let block = ABREAST * S::F32_LANES;
-        for (h, taps) in self.weights.taps.chunks_exact(ROWS * TAPS).enumerate() {
-            for from in (0..ROOM).step_by(block) {
-                let mut sums = [simd.splat_f32s(self.told[h]); ABREAST];
-                let of_rows = rows.iter().zip(shifts).zip(taps.chunks_exact(TAPS));
-                for ((row, shifts), taps) in of_rows {
-                    for (shift, tap) in shifts.iter().zip(taps) {
-                        let first = (BEFORE as i32 + shift) as usize + from;
-                        let tap = simd.splat_f32s(*tap);
-                        let (x, _) = S::as_simd_f32s(&row[first..first + block]);
-                        for (sum, x) in sums.iter_mut().zip(x) {
-                            *sum = simd.mul_add_e_f32s(*x, tap, *sum);
-                        }
-                    }
+        for (n, (place, shift)) in places.iter_mut().zip(shifts.as_flattened()).enumerate() {
+            *place = n / TAPS * ROW + (BEFORE as i32 + shift) as usize;
+        }
+        let told = self.told.map(|told| simd.splat_f32s(told));
+        let nothing = simd.splat_f32s(0.0);
+        for from in (0..ROOM).step_by(S::F32_LANES) {
+            // A register of each, so that what is read once serves all.
+            let mut hidden = told;
+            for (place, taps) in places.iter().zip(&self.weights.taps) {
+                let x = S::as_simd_f32s(&rows[place + from..][..S::F32_LANES]).0[0];
+                for h in 0..HIDDEN {
+                    hidden[h] = simd.mul_add_e_f32s(x, simd.splat_f32s(taps[h]), hidden[h]);
                 }
-                for (scores, out) in self.scores.iter_mut().zip(&self.weights.out) {
-                    let out = simd.splat_f32s(out[h]);
-                    let (scores, _) = S::as_mut_simd_f32s(&mut scores[from..from + block]);
-                    for (score, sum) in scores.iter_mut().zip(&sums) {
-                        let above = simd.max_f32s(*sum, simd.splat_f32s(0.0));
-                        *score = simd.mul_add_e_f32s(above, out, *score);
-                    }
+            }
+            for (scores, out) in self.scores.iter_mut().zip(&self.weights.out) {
+                let mut sum = nothing;
+                for h in 0..HIDDEN {
+                    let above = simd.max_f32s(hidden[h], nothing);
+                    sum = simd.mul_add_e_f32s(above, simd.splat_f32s(out[h]), sum);
                 }
+                let (scores, _) = S::as_mut_simd_f32s(&mut scores[from..from + S::F32_LANES]);
+                scores[0] = sum;
             }
         }
     }
 }
 
+/// A number, and the stretches of `ROOM` that begin at `places` times their weights.
 #[inline(always)]
-fn add(to: &mut [f32; ROOM], times: f32, x: &[f32]) {
-    for (y, x) in to.iter_mut().zip(&x[..ROOM]) {
-        *y += times * x;
+fn weighted<S: Simd>(
+    simd: S,
+    first: f32,
+    x: &[f32],
+    places: &[usize],
+    weights: &[f32],
+) -> [f32; ROOM] {
+    let mut all = [0.0; ROOM];
+    let block = ABREAST * S::F32_LANES;
+    for from in (0..ROOM).step_by(block) {
+        let mut sums = [simd.splat_f32s(first); ABREAST];
+        for (place, weight) in places.iter().zip(weights) {
+            let weight = simd.splat_f32s(*weight);
+            let (x, _) = S::as_simd_f32s(&x[place + from..][..block]);
+            if let Some(x) = x.first_chunk::<ABREAST>() {
+                for n in 0..ABREAST {
+                    sums[n] = simd.mul_add_e_f32s(x[n], weight, sums[n]);
+                }
+            }
+        }
+        let (all, _) = S::as_mut_simd_f32s(&mut all[from..from + block]);
+        all.copy_from_slice(&sums);
+    }
+    all
+}
+
+/// What both tracks make of their scores and of what the units say.
+struct Beliefs<'a> {
+    network: &'a Network,
+    fast: &'a [f32; ROOM],
+    logits: &'a [f32; 2 * STATES],
+}
+
+impl WithSimd for Beliefs<'_> {
+    type Output = [Belief; 2];
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> [Belief; 2] {
+        let mut beliefs = [*self.fast, summed(simd, self.network)];
+        for (belief, logits) in beliefs.iter_mut().zip(self.logits.chunks_exact(STATES)) {
+            belief[UNVOICED] = 0.0;
+            belief[STATES..].fill(f32::MIN);
+            for (x, logit) in belief.iter_mut().zip(logits) {
+                *x += logit;
+            }
+            to_probabilities(belief);
+        }
+        beliefs
     }
 }
 
 /// The scores of the hops so far, each with a weight of its own.
-fn summed(past: &[[f32; ROOM + 2 * NEAR]; HOPS_BACK], back: &[f32]) -> [f32; ROOM] {
-    let mut sum = [0.0; ROOM];
+#[inline(always)]
+fn summed<S: Simd>(simd: S, network: &Network) -> [f32; ROOM] {
+    const EACH: usize = 2 * NEAR + 1;
     // The first weights are those of the oldest hop.
-    let of_hops = past.iter().rev().zip(back.chunks_exact(2 * NEAR + 1));
-    for (scores, weights) in of_hops {
-        for (shift, weight) in weights.iter().enumerate() {
-            add(&mut sum, *weight, &scores[shift..]);
-        }
+    let mut places = [0; HOPS_BACK * EACH];
+    for (n, place) in places.iter_mut().enumerate() {
+        let hop = (network.oldest + n / EACH) % HOPS_BACK;
+        *place = hop * (ROOM + 2 * NEAR) + n % EACH;
     }
-    sum
+    weighted(
+        simd,
+        0.0,
+        network.past.as_flattened(),
+        &places,
+        &network.weights.back,
+    )
 }
 
-fn believed(logits: &[f32; STATES]) -> Belief {
-    let top = logits.iter().fold(f32::MIN, |top, x| top.max(*x));
-    let mut all = logits.map(|x| exp(x - top));
-    let scale = 1.0 / all.iter().sum::<f32>();
-    for p in &mut all {
-        *p *= scale;
+/// From logits, in as many sums side by side as fill registers.
+#[inline(always)]
+fn to_probabilities(logits: &mut [f32; ROOM]) {
+    const SIDE_BY_SIDE: usize = 16;
+    let mut tops = [f32::MIN; SIDE_BY_SIDE];
+    for logits in logits.chunks_exact(SIDE_BY_SIDE) {
+        for (top, x) in tops.iter_mut().zip(logits) {
+            *top = larger(*top, *x);
+        }
     }
-    let mut pitches = [0.0; PITCHES];
-    pitches.copy_from_slice(&all[..PITCHES]);
-    Belief {
-        pitches,
-        unvoiced: all[PITCHES],
+    let top = tops.iter().fold(f32::MIN, |top, x| top.max(*x));
+    let mut sums = [0.0; SIDE_BY_SIDE];
+    for logits in logits.chunks_exact_mut(SIDE_BY_SIDE) {
+        for (sum, x) in sums.iter_mut().zip(logits) {
+            *x = exp(*x - top);
+            *sum += *x;
+        }
+    }
+    let scale = 1.0 / sums.iter().sum::<f32>();
+    for x in logits {
+        *x *= scale;
     }
 }
 
@@ -245,13 +310,16 @@ impl Weights {
         let all = bfloat16s(file);
         let mut rest = all.as_slice();
         let mut take = |count: usize| next(&mut rest, count);
-        let taps = take(HIDDEN * ROWS * TAPS).to_vec();
+        let by_hidden = take(HIDDEN * ROWS * TAPS);
+        let of_place = |n| core::array::from_fn(|h| by_hidden[h * ROWS * TAPS + n]);
+        let taps = (0..ROWS * TAPS).map(of_place).collect();
         let told = linear(&mut take, HIDDEN, GIVEN);
-        let out = [(); 2].map(|()| take(HIDDEN).to_vec());
+        let out = [(); 2].map(|()| *take(HIDDEN).first_chunk().unwrap_or(&[0.0; HIDDEN]));
         let enter = linear(&mut take, ENTER, PITCHES + GIVEN);
         let input = linear(&mut take, GATES * STATE, ENTER);
         let gated = Gated::new(input, linear(&mut take, GATES * STATE, STATE));
-        let tracks = [(); 2].map(|()| linear(&mut take, STATES, STATE));
+        let [fast, late] = [(); 2].map(|()| (take(STATES * STATE), take(STATES)));
+        let tracks = Linear::new(&[fast.0, late.0].concat(), &[fast.1, late.1].concat());
         let back = take(HOPS_BACK * (2 * NEAR + 1)).to_vec();
         let decisions = [(); 2].map(|()| {
             let of = take(DECISION);

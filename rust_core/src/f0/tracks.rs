@@ -11,7 +11,7 @@ use super::evidence::{
     frequency, period, F0Evidence, AHEAD, DECIMATION, HISTORY, INNER_RATE, LAGS, LOOKAHEAD,
     PITCHES, TAPS, WIDTH,
 };
-use super::network::{Belief, Decision, Network};
+use super::network::{Belief, Decision, Network, UNVOICED};
 use super::{vertex, SILENCE};
 
 /// Numbers of a track, and in a frame.
@@ -95,15 +95,15 @@ impl F0Tracks {
     }
 
     fn decided(&self, belief: &Belief, decision: Decision, ahead: usize) -> [f32; TRACK] {
-        if 1.0 - belief.unvoiced < decision.threshold {
-            return [0.0, confidence(belief.unvoiced, decision), 0.0];
+        let unvoiced = belief[UNVOICED];
+        if 1.0 - unvoiced < decision.threshold {
+            return [0.0, confidence(unvoiced, decision), 0.0];
         }
-        let (pitch, share) = likeliest(&belief.pitches);
         let evidence = &self.evidence;
-        let f0_hz = Arch::new().dispatch(Measured {
+        let (f0_hz, share) = Arch::new().dispatch(Measured {
             evidence,
             ahead,
-            pitch,
+            belief,
         });
         [
             f0_hz.clamp(MIN_HZ, MAX_HZ),
@@ -149,19 +149,21 @@ impl Analyzer for F0Tracks {
     }
 }
 
-/// F0 near a pitch, from where the correlation about the moment peaks.
+/// F0 near the likeliest pitch, from where the correlation about the moment peaks; and how much of what is believed
+/// lies about that pitch.
 struct Measured<'a> {
     evidence: &'a F0Evidence,
     ahead: usize,
-    pitch: f32,
+    belief: &'a Belief,
 }
 
 impl WithSimd for Measured<'_> {
-    type Output = f32;
+    type Output = (f32, f32);
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> f32 {
-        let one = period(self.pitch);
+    fn with_simd<S: Simd>(self, simd: S) -> (f32, f32) {
+        let (pitch, share) = likeliest(self.belief);
+        let one = period(pitch);
         let many = (LONG_LAG / one).floor().max(1.0);
         let lag = one * many;
         let first = (lag * (1.0 - SEARCH)).floor() as usize - 1;
@@ -173,26 +175,30 @@ impl WithSimd for Measured<'_> {
         let top = inside.max_by(|&a, &b| at_lags[a].total_cmp(&at_lags[b]));
         let peak =
             |top| vertex(&at_lags, top).map(|(offset, height)| (top as f32 + offset, height));
-        match top.and_then(peak) {
+        let f0_hz = match top.and_then(peak) {
             Some((peak, height)) if (peak - lag).abs() < SEARCH * lag => {
                 let part = ((height - LOW_PEAK) / (HIGH_PEAK - LOW_PEAK)).clamp(0.0, 1.0);
                 INNER_RATE / (one + part * (peak / many - one))
             }
-            _ => frequency(self.pitch),
-        }
+            _ => frequency(pitch),
+        };
+        (f0_hz, share)
     }
 }
 
 /// The pitch about which most is believed, between its neighbours, and how much.
-fn likeliest(pitches: &[f32; PITCHES]) -> (f32, f32) {
-    let about = |pitch: usize| pitches[pitch - 1] + pitches[pitch] + pitches[pitch + 1];
-    let inside = 1..PITCHES - 1;
-    let best = inside
-        .max_by(|&a, &b| about(a).total_cmp(&about(b)))
-        .unwrap_or(1);
-    let share = about(best);
-    let between = (pitches[best + 1] - pitches[best - 1]) / (share + 1e-20);
-    (best as f32 + between, share)
+#[inline(always)]
+fn likeliest(belief: &Belief) -> (f32, f32) {
+    // From the second pitch to the last but one.
+    let mut about = [0.0f32; PITCHES - 2];
+    for (y, x) in about.iter_mut().zip(belief.windows(3)) {
+        *y = x[0] + x[1] + x[2];
+    }
+    // Of numbers that are not negative, the larger has the larger bits; and whole numbers can be compared side by side.
+    let share = f32::from_bits(about.iter().fold(0, |most, x| most.max(x.to_bits())));
+    let best = about.iter().position(|x| *x == share).unwrap_or(0);
+    let between = (belief[best + 2] - belief[best]) / (share + 1e-20);
+    ((best + 1) as f32 + between, share)
 }
 
 /// Of what is believed, how much turns out to be right.

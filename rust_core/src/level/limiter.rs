@@ -5,9 +5,9 @@ use std::sync::Arc;
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::error::{check_range, check_room, DspError};
-use crate::level::peaks::{larger, largest, size, top, Quarters, TOP_TO_POINT, WIDE};
+use crate::level::peaks::{largest, size, top, Quarters, TOP_TO_POINT, WIDE};
 use crate::math::db::amplitude_from_db;
-use crate::math::sample::tame;
+use crate::math::sample::{larger, tame};
 use crate::math::window::raised_cosine;
 use crate::stage::{check_rate, Rates, Stage};
 

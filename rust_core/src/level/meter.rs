@@ -3,10 +3,10 @@
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::error::{check_room, DspError};
-use crate::level::peaks::{bend, larger, largest, size, top, Quarters, WIDE};
+use crate::level::peaks::{bend, largest, size, top, Quarters, WIDE};
 use crate::level::Loudness;
 use crate::math::db::db_from_power;
-use crate::math::sample::tame;
+use crate::math::sample::{larger, tame};
 use crate::stage::{check_rate, Analyzer};
 
 /// Windows of momentary and short-term loudness, in hops of 10 ms.

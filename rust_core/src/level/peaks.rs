@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use pulp::Simd;
 
+use crate::math::sample::larger;
 use crate::math::window::kaiser;
 
 /// Intervals that are worked on at a time: whole registers of every processor.
@@ -102,16 +103,6 @@ const FLAT: f32 = 1e-4;
 /// A top is higher than the largest of the points about it by no more: at most twice as much lies
 /// aside, and the root of five is less.
 pub const TOP_TO_POINT: f32 = 2.25;
-
-/// `f32::max` of numbers, which all processors have.
-#[inline(always)]
-pub fn larger(a: f32, b: f32) -> f32 {
-    if a > b {
-        a
-    } else {
-        b
-    }
-}
 
 /// The largest of samples. Of numbers without their sign, the larger has the larger bits; and whole
 /// numbers can be compared in any order, side by side.

@@ -12,3 +12,13 @@ pub fn tame(x: f32) -> f32 {
         0.0
     }
 }
+
+/// `f32::max` of numbers, which all processors have.
+#[inline(always)]
+pub fn larger(a: f32, b: f32) -> f32 {
+    if a > b {
+        a
+    } else {
+        b
+    }
+}
