@@ -16,7 +16,7 @@ BENCHES = {
     "mood": "what each mood changes in converted speech, against its table",
     "voices": "designed voices: clear, like themselves, unlike the others",
     "enrol": "voices modelled on a few minutes: how near they come, and who is let in",
-    "lookahead": "words and likeness against look-ahead: heads for other moments on the same layers",
+    "lookahead": "words and likeness against look-ahead: heads for other moments, tuned on the same layers",
     "evolution": "years of growth among thousands of listeners, some of them hostile",
     "f0": "F0 and voicing by our tracker and by others, on speech of known F0",
     "verifier": "who is told apart by our speaker verifier and by Resemblyzer",

@@ -1,17 +1,17 @@
-"""Quality against look-ahead: the same layers with heads for other moments, on the real recordings.
+"""Quality against look-ahead: heads for several, tuned on the same layers, on the real recordings.
 
-A head for each look-ahead is fitted by ridge regression to what the studio head, which hears most, answers for
-the same moments of some hours of speech. The layers were trained for the two look-aheads of the modes alone; what
-more of it would change in them is not measured.
+The weights are those of `training.curve`. All heads go through one path, so that F0 and everything else are as in
+`studio`: what is measured is what the network makes of having heard less.
 """
 
 import argparse
+import re
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 import torch
+from safetensors.numpy import load_file
 from torch import Tensor
 
 from benches import report
@@ -19,33 +19,21 @@ from benches.judges import Speaker, Words, dnsmos, words_changed
 from benches.report import Result
 from benches.sources import STREAM_RATE, Engines, recordings
 from persona_voice import _core
-from persona_voice.build import weights_folder
-from persona_voice.model.adaptation import head_of, head_tensors, heard, read_by_heads, ridge
-from persona_voice.model.network import ConverterNetwork, State
-from persona_voice.model.torch_converter import TorchConverter, network_of
-from persona_voice.model.weights import Weights, read_weights
+from persona_voice.converter import LOG_POWER_OF_NOISE
+from persona_voice.model.config import NetworkConfig
+from persona_voice.model.network import MEL_CENTRE, MEL_SPREAD, ConverterNetwork, State
+from persona_voice.model.torch_converter import TorchConverter
 from persona_voice.path.offline import convert_array
 from persona_voice.path.stream import VoiceStream
 from persona_voice.persona.persona import load_persona
 from training.models import VOICES
 
-LOOKAHEADS = (240, 480, 720, 960, 1200, 1440, 1920)
-HOURS = 1.5
-RIDGE = 10.0
-# Frames whose loudest band is less than this below the loud ones, in nepers.
-QUIETEST, LOUD_PERCENTILE = 5.0, 95
-SEED = 1
-
 
 class Hurried(ConverterNetwork):
-    """Its heads read the layers as they were hops ago, and so answer for their moments having heard less.
+    """Its studio head reads the layers as they were hops ago, and so answers for its moment having heard less."""
 
-    So all look-aheads go through one path, with F0 and everything else as in `studio`.
-    """
-
-    def __init__(self, weights: Weights, hops: int) -> None:
-        super().__init__(weights.config)
-        self.load_state_dict(network_of(weights).state_dict())
+    def __init__(self, config: NetworkConfig, hops: int) -> None:
+        super().__init__(config)
         self.hops = hops
 
     def start(self, batch: int = 1) -> State:
@@ -57,49 +45,41 @@ class Hurried(ConverterNetwork):
         count = frames.shape[1]
         return known[:, :count], heard, (*past, known[:, count:])
 
-
-def fitted(weights: Weights, folder: Path) -> dict[int, Weights]:
-    """By look-ahead in samples, weights whose studio head makes do with that one."""
-    network, config = network_of(weights), weights.config
-    studio = head_of(weights, "studio")
-    width = config.channels + 1
-    products = {of: np.zeros((width, width)) for of in LOOKAHEADS}
-    answers = {of: np.zeros((width, studio.shape[1])) for of in LOOKAHEADS}
-    files = sorted(folder.glob("*.flac"))
-    np.random.default_rng(SEED).shuffle(files)  # type: ignore[arg-type]  # a list it takes, too
-    seconds = 0.0
-    for file in files:
-        samples, rate = soundfile.read(file, dtype="float32")
-        seconds += len(samples) / rate
-        body, loudest = heard(network, np.ascontiguousarray(samples))
-        x, loud = read_by_heads(body), loudest["studio"]
-        wanted = x @ studio
-        for of in LOOKAHEADS:
-            later = hops_less(weights, of)
-            taken = loud[later:] > np.percentile(loud, LOUD_PERCENTILE) - QUIETEST
-            earlier = x[: len(x) - later][taken]
-            products[of] += earlier.T @ earlier
-            answers[of] += earlier.T @ wanted[later:][taken]
-        if seconds > 3600 * HOURS:
-            break
-    if seconds == 0:
-        raise SystemExit(f"{folder} must hold speech, as training.speech makes it")
-    keep = ridge(RIDGE, width - 1)
-    heads = {of: np.linalg.solve(products[of] + keep, answers[of]) for of in LOOKAHEADS}
-    return {
-        of: Weights(config, weights.tensors | head_tensors("studio", head))
-        for of, head in heads.items()
-    }
+    def own(self, heard: Tensor, count: int, mode: str) -> Tensor:
+        if self.hops < self.config.late(mode):
+            return super().own(heard, count, mode)
+        # The frame after the moment is not known: as `training.curve` has it.
+        end = heard.shape[1] - self.config.late(mode)
+        mel = heard[:, end - count : end] * MEL_SPREAD + MEL_CENTRE
+        return (mel - LOG_POWER_OF_NOISE) / 2
 
 
-def hops_less(weights: Weights, lookahead: int) -> int:
-    return (weights.config.studio_lookahead - lookahead) // _core.HOP
+def by_lookahead(file: Path) -> dict[int, Hurried]:
+    """In samples, a network whose studio head makes do with so much."""
+    tensors = {name: torch.from_numpy(of) for name, of in load_file(file).items()}
+    config = NetworkConfig()
+    named = {"live": config.live_lookahead, "studio": config.studio_lookahead}
+    names = {match[1] for name in tensors if (match := re.match(r"heads\.(\w+)\.weight", name))}
+    found = {named.get(name) or int(name): name for name in names}
+    layers = {name: of for name, of in tensors.items() if not name.startswith("heads.")}
+    networks = {}
+    for lookahead in sorted(found):
+        hops = (config.studio_lookahead - lookahead) // _core.HOP
+        network = Hurried(config, hops)
+        heads = {
+            f"heads.{mode}.{part}": tensors[f"heads.{found[lookahead]}.{part}"]
+            for mode in ("live", "studio")
+            for part in ("weight", "bias")
+        }
+        network.load_state_dict(layers | heads)
+        networks[lookahead] = network.eval().requires_grad_(False)
+    return networks
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     report.add_json_and_models(parser)
     parser.add_argument(
-        "--speech", type=Path, required=True, metavar="DIR", help="what training.speech made"
+        "--weights", type=Path, required=True, metavar="FILE", help="what training.curve made"
     )
 
 
@@ -107,23 +87,20 @@ def main(options: argparse.Namespace) -> None:
     report.refuse_debug()
     torch.set_num_threads(1)
     persona = load_persona()
-    weights = read_weights(weights_folder() / persona.weights)
     sources = list(recordings(Engines(options.models, VOICES)))
     speaker, words = Speaker(), Words(options.models)
     read = [words.read(of.samples, of.language) for of in sources]
     figures: Result = {}
-    for of, made in fitted(weights, options.speech).items():
-        hops = hops_less(weights, of)
-        stream = VoiceStream(TorchConverter(Hurried(made, hops), "studio"), persona, STREAM_RATE)
-        late = stream.latency_samples - hops * _core.HOP * STREAM_RATE / _core.RATE
+    for lookahead, network in by_lookahead(options.weights).items():
+        stream = VoiceStream(TorchConverter(network, "studio"), persona, STREAM_RATE)
+        late = stream.latency_samples - network.hops * _core.HOP * STREAM_RATE / _core.RATE
         outs = [convert_array(stream, source.samples) for source in sources]
-        figures[str(of)] = {
+        figures[str(lookahead)] = {
             "latency_ms": round(1000 * late / STREAM_RATE, 1),
             **judged(outs, [source.language for source in sources], read, speaker, words),
         }
-        print(f"{of} samples of look-ahead: {figures[str(of)]}", flush=True)
-    settings = {"hours": HOURS, "seed": SEED}
-    report.write(report.circumstances("lookahead", settings) | {"figures": figures}, options.json)
+        print(f"{lookahead} samples of look-ahead: {figures[str(lookahead)]}", flush=True)
+    report.write(report.circumstances("lookahead", {}) | {"figures": figures}, options.json)
 
 
 def judged(

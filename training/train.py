@@ -113,13 +113,16 @@ class Discriminator(nn.Module):
 
 
 class Trainer:
+    modes: tuple[str, ...] = MODES
+    config_of_network, network_of_config = NetworkConfig, ConverterNetwork
+
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.device = device()
         torch.manual_seed(SEED)
-        self.config = NetworkConfig()
-        self.reach = max(self.config.late(mode) for mode in MODES)
-        self.network = ConverterNetwork(self.config).to(self.device)
+        self.config = self.config_of_network()
+        self.reach = max(self.config.late(mode) for mode in self.modes)
+        self.network = self.network_of_config(self.config).to(self.device)
         self.average = copy.deepcopy(self.network)
         self.critic = Discriminator().to(self.device)
         self.synthesis = Synthesis().to(self.device)
@@ -164,12 +167,15 @@ class Trainer:
 
     def begin(self, weights: Path) -> None:
         """From weights as they were exported, instead of from nothing."""
-        network = network_of(read_weights(weights))
+        network = self.exported(weights)
         if network.config != self.config:
             raise SystemExit(f"{weights} is of another network than is to be trained")
         scale_contrast(network, back=True)
         for each in (self.network, self.average):
             each.load_state_dict(network.state_dict())
+
+    def exported(self, file: Path) -> ConverterNetwork:
+        return network_of(read_weights(file))
 
     def save(self) -> None:
         state = {name: thing.state_dict() for name, thing in self.parts.items()}
@@ -207,14 +213,14 @@ class Trainer:
         amplitudes at these, and where they begin in the crop."""
         state = tuple(s.to(self.device) for s in self.network.start(mel.shape[0]))
         body, heard, _ = self.network.body(mel, state)
-        for mode in MODES:
+        for mode in self.modes:
             got = self.network.answer(mode, body, heard)[:, crop.warm_frames :]
             own = self.network.own(heard, crop.frames, mode)
             yield mode, got, own, self.reach - self.config.late(mode)
 
     def dear(self) -> str:
         """Of which head in this step what costs more is asked."""
-        return MODES[self.step % len(MODES)]
+        return self.modes[self.step % len(self.modes)]
 
     def loss(self, batch: tuple[Tensor, ...], crop: CropConfig) -> tuple[Tensor, dict[str, float]]:
         mel, wanted, target, pulse = batch
@@ -279,7 +285,7 @@ class Trainer:
             f"labelled, {labelled.seconds / 60:.1f} min",
             flush=True,
         )
-        crops = Crops(pairs, labelled, crop, options.batch, SEED, self.step, self.reach)
+        crops = Crops(pairs, labelled, crop, options.batch, options.seed, self.step, self.reach)
         loader = torch.utils.data.DataLoader(
             crops,
             batch_size=None,
@@ -314,6 +320,7 @@ def main() -> None:
     parser.add_argument("--begin", type=Path, help="weights to go on from, as exported")
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=SEED, help="of the batches")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     Trainer(options).run()

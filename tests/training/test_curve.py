@@ -1,0 +1,87 @@
+"""Heads for other look-aheads hear no more than they are to."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from safetensors.torch import save_file
+
+from benches.lookahead import by_lookahead
+from persona_voice._core import LogMel
+from persona_voice.model.config import NetworkConfig
+from persona_voice.model.network import ConverterNetwork
+from persona_voice.model.torch_converter import weights_of
+from training.curve import LOOKAHEADS, CurveConfig, CurveNetwork, fitted
+from training.synthesis import HOP, RATE
+
+FRAMES = 40
+
+
+@pytest.fixture(scope="module")
+def network() -> CurveNetwork:
+    torch.manual_seed(3)
+    network = CurveNetwork(CurveConfig()).eval().requires_grad_(False)
+    for head in network.heads.values():
+        head.weight.mul_(10)
+    return network
+
+
+def frames(seed: int = 1) -> torch.Tensor:
+    return -10 + 2 * torch.randn(1, FRAMES, 80, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("lookahead", LOOKAHEADS)
+def test_a_head_hears_its_look_ahead_and_nothing_beyond(
+    network: CurveNetwork, lookahead: int
+) -> None:
+    mel, last = frames(), 20
+    body, heard, _ = network.body(mel, network.start())
+    answer = network.answer(str(lookahead), body, heard)
+    mel[:, last + 1 :] = frames(2)[:, last + 1 :]
+    body, heard, _ = network.body(mel, network.start())
+    again = network.answer(str(lookahead), body, heard)
+    same = (answer == again).all(dim=(0, 2, 3))
+    assert same[: last + 1].all()
+    assert not same[last + 1 :].any()
+
+
+def test_the_bench_says_what_training_did(network: CurveNetwork, tmp_path: Path) -> None:
+    save_file(network.state_dict(), tmp_path / "curve.safetensors")
+    hurried = by_lookahead(tmp_path / "curve.safetensors")
+    assert list(hurried) == sorted([*LOOKAHEADS, 960, 1920])
+    mel = frames()
+    body, heard, _ = network.body(mel, network.start())
+    for lookahead, other in hurried.items():
+        names = {960: "live", 1920: "studio"}
+        answer = network.answer(names.get(lookahead, str(lookahead)), body, heard)
+        got, _ = other(mel, other.start(), "studio")
+        later = (1920 - lookahead) // HOP
+        torch.testing.assert_close(got[:, later:], answer[:, : FRAMES - later])
+
+
+def test_heads_begin_as_what_says_most_nearly_the_same_as_studio(tmp_path: Path) -> None:
+    torch.manual_seed(4)
+    plain = ConverterNetwork(NetworkConfig()).eval().requires_grad_(False)
+    for head in plain.heads.values():
+        head.weight.mul_(10)
+    t = np.arange(4 * RATE) / RATE
+    hz = 200 + 40 * np.sin(2 * np.pi * 3 * t)
+    buzz = np.sign(np.sin(2 * np.pi * np.cumsum(hz) / RATE)) * (1 + np.sin(9 * t))
+    soundfile.write(tmp_path / "some.flac", 0.1 * buzz, RATE)
+    network = CurveNetwork(CurveConfig()).eval().requires_grad_(False)
+    network.load_state_dict(plain.state_dict() | fitted(weights_of(plain), tmp_path))
+    samples, _ = soundfile.read(tmp_path / "some.flac", dtype="float32")
+    mel = torch.from_numpy(LogMel().process(samples))[None]
+    body, heard, _ = network.body(mel, network.start())
+    studio = network.answer("studio", body, heard)
+    for lookahead in LOOKAHEADS:
+        later = (1920 - lookahead) // HOP
+        wanted = studio[:, later:]
+        network.heads["live"] = network.heads["studio"]
+        off = [
+            (network.answer(name, body, heard)[:, : wanted.shape[1]] - wanted).abs().mean()
+            for name in (str(lookahead), "live")
+        ]
+        assert off[0] < 0.7 * off[1], lookahead

@@ -1,0 +1,126 @@
+"""What look-ahead is worth: goes on from exported weights with a head for each of several, all on the same layers.
+
+    python -m training.curve --cache DIR --models DIR --begin WEIGHTS --run NAME --out FILE [--steps 1500]
+
+As `training.tune`, of which it takes everything, with the heads of `LOOKAHEADS` beside the two of the modes. Each
+begins as the one that says most nearly (ridge regression) what the studio head says of the same moments. In turn, each
+is judged by all that costs more than an envelope. Writes ``FILE``: the layers, and ``heads.N.weight`` and ``.bias`` for
+N samples of look-ahead, as fp32 safetensors, for `benches lookahead`.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+from safetensors.torch import save
+from torch import nn
+
+from persona_voice.converter import LOG_POWER_OF_NOISE, MODES
+from persona_voice.model.adaptation import head_of, head_tensors, heard, read_by_heads, ridge
+from persona_voice.model.config import NetworkConfig
+from persona_voice.model.network import MEL_CENTRE, MEL_SPREAD, ConverterNetwork
+from persona_voice.model.torch_converter import network_of
+from persona_voice.model.weights import Weights, read_weights
+from training.export import scale_contrast
+from training.learning import arguments
+from training.synthesis import HOP
+from training.train import SEED
+from training.tune import Tuner
+from training.whole import whole
+
+# In samples at 24 kHz, of heads that no mode has.
+LOOKAHEADS = (240, 480, 720)
+MINUTES = 40.0
+RIDGE = 10.0
+# Frames whose loudest band is less than this below the loud ones, in nepers.
+QUIETEST, LOUD_PERCENTILE = 5.0, 95
+FIT_SEED = 1
+
+
+@dataclass(frozen=True)
+class CurveConfig(NetworkConfig):
+    def lookahead(self, mode: str) -> int:
+        return int(mode) if mode.isdigit() else super().lookahead(mode)
+
+
+class CurveNetwork(ConverterNetwork):
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__(config)
+        for of in LOOKAHEADS:
+            self.heads[str(of)] = nn.Linear(*reversed(self.heads["live"].weight.shape))
+
+    def own(self, heard: torch.Tensor, count: int, mode: str) -> torch.Tensor:
+        if self.config.late(mode):
+            return super().own(heard, count, mode)
+        # The frame after the moment is still to come: the one before stands for it.
+        return (heard[:, -count:] * MEL_SPREAD + MEL_CENTRE - LOG_POWER_OF_NOISE) / 2
+
+
+class CurveTuner(Tuner):
+    modes = (*MODES, *map(str, LOOKAHEADS))
+    config_of_network, network_of_config = CurveConfig, CurveNetwork
+
+    def exported(self, file: Path) -> CurveNetwork:
+        weights = read_weights(file)
+        network = CurveNetwork(CurveConfig(**vars(weights.config)))
+        network.load_state_dict(
+            network_of(weights).state_dict() | fitted(weights, self.options.cache / "speech")
+        )
+        return network
+
+
+def fitted(weights: Weights, folder: Path) -> dict[str, torch.Tensor]:
+    """Heads for `LOOKAHEADS`, by the names that the network has for them."""
+    network, studio = network_of(weights), head_of(weights, "studio")
+    width = weights.config.channels + 1
+    products = {of: np.zeros((width, width)) for of in LOOKAHEADS}
+    answers = {of: np.zeros((width, studio.shape[1])) for of in LOOKAHEADS}
+    files = np.random.default_rng(FIT_SEED).permutation(sorted(folder.glob("*.flac")))
+    seconds = 0.0
+    for file in files:
+        samples, rate = soundfile.read(file, dtype="float32")
+        seconds += len(samples) / rate
+        body, loudest = heard(network, np.ascontiguousarray(samples))
+        x, loud = read_by_heads(body), loudest["studio"]
+        wanted = x @ studio
+        for of in LOOKAHEADS:
+            later = (weights.config.studio_lookahead - of) // HOP
+            taken = loud[later:] > np.percentile(loud, LOUD_PERCENTILE) - QUIETEST
+            earlier = x[: len(x) - later][taken]
+            products[of] += earlier.T @ earlier
+            answers[of] += earlier.T @ wanted[later:][taken]
+        if seconds > 60 * MINUTES:
+            break
+    keep = ridge(RIDGE, width - 1)
+    made = {}
+    for of in LOOKAHEADS:
+        head = np.linalg.solve(products[of] + keep, answers[of])
+        made |= {name: torch.from_numpy(of) for name, of in head_tensors(str(of), head).items()}
+    return made
+
+
+def main() -> None:
+    parser = arguments(__doc__, steps=1500)
+    parser.add_argument("--models", type=Path, required=True)
+    parser.add_argument("--begin", type=Path, required=True, help="weights as exported")
+    parser.add_argument("--run", default="curve")
+    parser.add_argument("--rate", type=float, default=6e-4)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=SEED, help="of the batches")
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    tuner = CurveTuner(options)
+    tuner.run()
+    network = tuner.average.cpu()
+    scale_contrast(network)
+    with whole(options.out) as out:
+        out.write(
+            save({name: of.detach().contiguous() for name, of in network.state_dict().items()})
+        )
+
+
+if __name__ == "__main__":
+    main()
