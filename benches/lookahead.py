@@ -100,7 +100,10 @@ def main(options: argparse.Namespace) -> None:
             **judged(outs, [source.language for source in sources], read, speaker, words),
         }
         print(f"{lookahead} samples of look-ahead: {figures[str(lookahead)]}", flush=True)
-    report.write(report.circumstances("lookahead", {}) | {"figures": figures}, options.json)
+    report.write(
+        report.circumstances("lookahead", {"weights": str(options.weights)}) | {"figures": figures},
+        options.json,
+    )
 
 
 def judged(

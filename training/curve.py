@@ -1,6 +1,6 @@
 """What look-ahead is worth: goes on from exported weights with a head for each of several, all on the same layers.
 
-    python -m training.curve --cache DIR --models DIR --begin WEIGHTS --run NAME --out FILE [--steps 1500]
+    python -m training.curve --cache DIR --models DIR --begin WEIGHTS --out FILE [--run curve] [--steps 1400]
 
 As `training.tune`, of which it takes everything, with the heads of `LOOKAHEADS` beside the two of the modes. Each
 begins as the one that says most nearly (ridge regression) what the studio head says of the same moments. In turn, each
@@ -26,7 +26,7 @@ from persona_voice.model.weights import Weights, read_weights
 from training.export import scale_contrast
 from training.learning import arguments
 from training.synthesis import HOP
-from training.train import SEED
+from training.train import SEED, SEED_HELP
 from training.tune import Tuner
 from training.whole import whole
 
@@ -41,11 +41,15 @@ FIT_SEED = 1
 
 @dataclass(frozen=True)
 class CurveConfig(NetworkConfig):
+    """A head's mode may be its look-ahead itself, in samples."""
+
     def lookahead(self, mode: str) -> int:
         return int(mode) if mode.isdigit() else super().lookahead(mode)
 
 
 class CurveNetwork(ConverterNetwork):
+    """With a head for each of `LOOKAHEADS`, by that name."""
+
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__(config)
         for of in LOOKAHEADS:
@@ -59,8 +63,10 @@ class CurveNetwork(ConverterNetwork):
 
 
 class CurveTuner(Tuner):
+    """All heads answer at every step, and each in its turn is the dear one."""
+
     modes = (*MODES, *map(str, LOOKAHEADS))
-    config_of_network, network_of_config = CurveConfig, CurveNetwork
+    config_type, network_type = CurveConfig, CurveNetwork
 
     def exported(self, file: Path) -> CurveNetwork:
         weights = read_weights(file)
@@ -93,22 +99,25 @@ def fitted(weights: Weights, folder: Path) -> dict[str, torch.Tensor]:
             answers[of] += earlier.T @ wanted[later:][taken]
         if seconds > 60 * MINUTES:
             break
+    if seconds == 0:
+        raise SystemExit(f"{folder} must hold speech, as training.speech makes it")
     keep = ridge(RIDGE, width - 1)
     made = {}
     for of in LOOKAHEADS:
         head = np.linalg.solve(products[of] + keep, answers[of])
-        made |= {name: torch.from_numpy(of) for name, of in head_tensors(str(of), head).items()}
+        tensors = head_tensors(str(of), head)
+        made |= {name: torch.from_numpy(tensor) for name, tensor in tensors.items()}
     return made
 
 
 def main() -> None:
-    parser = arguments(__doc__, steps=1500)
+    parser = arguments(__doc__, steps=1400)
     parser.add_argument("--models", type=Path, required=True)
     parser.add_argument("--begin", type=Path, required=True, help="weights as exported")
     parser.add_argument("--run", default="curve")
     parser.add_argument("--rate", type=float, default=6e-4)
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=SEED, help="of the batches")
+    parser.add_argument("--seed", type=int, default=SEED, help=SEED_HELP)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

@@ -36,7 +36,7 @@ def export(checkpoint: Path, out: Path) -> None:
         raise SystemExit(f"{checkpoint} must be of {FORMAT}, got {saved.get('format')}")
     config = saved["config"]
     network = ConverterNetwork(NetworkConfig(**config | {"dilations": tuple(config["dilations"])}))
-    network.load_state_dict({name: saved["average"][name] for name in network.state_dict()})
+    network.load_state_dict(saved["average"])
     scale_contrast(network)
     save_weights(weights_of(network), out, {"run": checkpoint.stem, "steps": str(saved["step"])})
     print(f"{out}: {out.stat().st_size / 1e6:.1f} MB, step {saved['step']}")

@@ -52,6 +52,9 @@ QUIET = -9.0
 HIDDEN_RATE = 2.0
 HELD_OUT_PAIRS = 8
 SEED = 7
+SEED_HELP = (
+    "of the batches; with that of the run that --begin comes from, the same crops come again"
+)
 
 
 def envelope_loss(got: Tensor, wanted: Tensor) -> Tensor:
@@ -114,15 +117,15 @@ class Discriminator(nn.Module):
 
 class Trainer:
     modes: tuple[str, ...] = MODES
-    config_of_network, network_of_config = NetworkConfig, ConverterNetwork
+    config_type, network_type = NetworkConfig, ConverterNetwork
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.device = device()
         torch.manual_seed(SEED)
-        self.config = self.config_of_network()
+        self.config = self.config_type()
         self.reach = max(self.config.late(mode) for mode in self.modes)
-        self.network = self.network_of_config(self.config).to(self.device)
+        self.network = self.network_type(self.config).to(self.device)
         self.average = copy.deepcopy(self.network)
         self.critic = Discriminator().to(self.device)
         self.synthesis = Synthesis().to(self.device)
@@ -175,6 +178,7 @@ class Trainer:
             each.load_state_dict(network.state_dict())
 
     def exported(self, file: Path) -> ConverterNetwork:
+        """What exported weights are the network of, with the contrast that they were given."""
         return network_of(read_weights(file))
 
     def save(self) -> None:
@@ -320,7 +324,7 @@ def main() -> None:
     parser.add_argument("--begin", type=Path, help="weights to go on from, as exported")
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=SEED, help="of the batches")
+    parser.add_argument("--seed", type=int, default=SEED, help=SEED_HELP)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     Trainer(options).run()

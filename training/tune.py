@@ -23,7 +23,7 @@ from training.learning import arguments, device
 from training.put_back import PutBack
 from training.recognition import Recognition
 from training.synthesis import HOP
-from training.train import SEED, Trainer, envelope_loss
+from training.train import SEED, SEED_HELP, Trainer, envelope_loss
 
 LABELLED_WEIGHT, UNLIKE_WEIGHT, STRANGE_WEIGHT = 0.25, 0.4, 1.5
 # Against the weights of the adversary in training.
@@ -103,7 +103,7 @@ def main() -> None:
     parser.add_argument("--run", default="tuned")
     parser.add_argument("--rate", type=float, default=6e-4)
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=SEED, help="of the batches")
+    parser.add_argument("--seed", type=int, default=SEED, help=SEED_HELP)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     Tuner(options).run()

@@ -247,9 +247,10 @@ impl MeanFilter {
             let flat = low - self.low + self.pole * self.flat;
             self.low = low;
             self.flat = flat;
-            *y = flat;
+            // Denormals would slow everything behind them down.
+            *y = if flat.abs() < 1e-18 { 0.0 } else { flat };
         }
-        // Denormals would slow everything behind them down; a hop makes none of what is larger.
+        // A hop makes none of what is larger.
         if self.flat.abs() < 1e-18 {
             self.flat = 0.0;
         }

@@ -44,14 +44,15 @@ const FAR_DB: f64 = 30.0;
 /// Octaves by which the middle of all that a speaker voices lies below the mean that is known, which is
 /// of the loud (the median of 13 recordings): about it the range is widened, so that the middle stays.
 const MIDDLE: f64 = 0.13;
-/// So many frames are followed at once; then the mean that deviations are from moves by so many octaves a frame, and
-/// by the square of how many times the second number it is off, if that is more: a mean that wanders while it is
-/// learnt bends the contour. Chosen with the next two on the contours of 420 recordings, with a look at those of the benches.
-const AT_ONCE: f64 = 5.0;
-const FOLLOWED: f64 = 0.7 / 1200.0;
-const SLOWLY_WITHIN: f64 = 0.1;
-/// Octaves by which speakers begin above their mean, and the frames in which that falls to a third.
-const BEGINS_ABOVE: f64 = 0.067;
+/// The mean that deviations are from is the one that is known while there are no more frames than this. From then on it
+/// moves by so many octaves a frame, and by the square of how many times the third number it is off, if that is more:
+/// a mean that wanders while it is learnt bends the melody.
+const AT_ONCE: f64 = 5.5;
+const FOLLOWED: f64 = 0.5 / 1200.0;
+const SLOWLY_WITHIN: f64 = 0.7 / 12.0;
+/// Octaves by which speakers begin above their mean, and the frames in which that falls to a third. Chosen with the
+/// three above on the contours of 420 recordings, with a look at those of the benches.
+const BEGINS_ABOVE: f64 = 1.0 / 12.0;
 const FALLS_IN: f64 = 80.0;
 /// Once this much is known, 2.4 s of voiced frames, F0 further than an octave from the mean is a mistake of
 /// the tracker; before, it may be the mean that is off.
@@ -69,10 +70,9 @@ const MAX_OUT_HZ: f64 = 700.0;
 /// fall into, so that the first syllable already lands in the right register; and followed slowly, so that
 /// what is learnt later does not bend the melody. Deviations from the middle of all that is voiced, a little
 /// below that mean, are kept, times `range`. A manner, lasting or passing, comes on top of the targets. Frames
-/// that are hardly periodic, much quieter than the speaker, or
-/// outside 65 to 420 Hz do not count, nor do a few that lie an octave off; many on end are believed,
-/// and the mean is forgotten. Through unvoiced frames the last F0 is held: whether harmonics
-/// sound there is the envelopes' matter.
+/// that are hardly periodic, much quieter than the speaker, or outside 65 to 420 Hz do not count, nor do a
+/// few that lie an octave off; many on end are believed, and the mean is forgotten. Through unvoiced frames
+/// the last F0 is held: whether harmonics sound there is the envelopes' matter.
 ///
 /// # Streaming
 /// One number out for each frame in, no look-ahead.
@@ -86,8 +86,7 @@ pub struct Prosody {
     /// Effective number of frames heard, and the sum of their log2 F0.
     weight: f64,
     sum: f64,
-    /// Frames that counted, and the mean that deviations are from.
-    counted: f64,
+    /// The mean that deviations are from.
     followed: f64,
     /// Level of the loudest frame that counted, in dBFS.
     loudest_db: f64,
@@ -112,7 +111,6 @@ impl Prosody {
             delivered_db: 0.0,
             weight: 0.0,
             sum: 0.0,
-            counted: 0.0,
             followed: 0.0,
             loudest_db: QUIET_DB,
             odd: 0,
@@ -207,7 +205,6 @@ impl Prosody {
     fn forget(&mut self) {
         self.weight = 0.0;
         self.sum = 0.0;
-        self.counted = 0.0;
         self.loudest_db = QUIET_DB;
         self.odd = 0;
     }
@@ -219,7 +216,6 @@ impl Prosody {
             let share = 10f64.powf((self.loudest_db - level_db) / 10.0);
             self.weight *= share;
             self.sum *= share;
-            self.counted *= share;
             self.loudest_db = level_db;
         }
         if self.is_odd(octaves) {
@@ -231,15 +227,15 @@ impl Prosody {
             let keep = 1.0 - (self.weight + FRAME_WEIGHT - MEMORY).max(0.0) / MEMORY;
             self.weight = self.weight * keep + FRAME_WEIGHT * near;
             self.sum = self.sum * keep + FRAME_WEIGHT * near * octaves;
-            self.counted += near;
             self.follow();
         }
-        if self.counted == 0.0 {
+        if self.weight == 0.0 {
             return;
         }
         let targets = self.targets.now();
         let range = f64::from(targets.range) * f64::from(manner.range_octaves).exp2();
-        let deviation = (octaves - self.followed + MIDDLE) * range - MIDDLE;
+        let widened = (range - 1.0) * (octaves - self.speaker_mean() + MIDDLE);
+        let deviation = octaves - self.followed + widened;
         let moved = f64::from(manner.register_semitones) / 12.0;
         let wanted = f64::from(targets.register_hz) * (deviation + moved).exp2();
         self.last_hz = wanted.clamp(MIN_OUT_HZ, MAX_OUT_HZ) as f32;
@@ -247,13 +243,11 @@ impl Prosody {
 
     /// Towards the mean that is known by now.
     fn follow(&mut self) {
-        if self.weight == 0.0 {
-            return;
-        }
-        let mean = self.speaker_mean() - BEGINS_ABOVE * (-self.counted / FALLS_IN).exp();
+        let frames = self.weight / FRAME_WEIGHT;
+        let mean = self.speaker_mean() - BEGINS_ABOVE * (-frames / FALLS_IN).exp();
         let off = mean - self.followed;
         let most = FOLLOWED * (off.abs() / SLOWLY_WITHIN).max(1.0).powi(2);
-        let at_once = self.counted <= AT_ONCE;
+        let at_once = frames < AT_ONCE;
         self.followed += if at_once { off } else { off.clamp(-most, most) };
     }
 

@@ -187,6 +187,42 @@ fn a_mistake_of_an_octave_is_held_over_and_another_speaker_is_believed() {
     assert!(semitones_off(&out).abs() < 2.0, "{}", semitones_off(&out));
 }
 
+/// By how many semitones F0 is moved.
+fn moved(f0_in_hz: f32, f0_out_hz: f32) -> f64 {
+    12.0 * f64::from(f0_out_hz / f0_in_hz).log2()
+}
+
+/// Steady at 200 Hz for 20 frames, then `step` semitones higher for some more: how much less the last of them is moved
+/// than the last of the first.
+fn followed_after(step: f32, frames: usize) -> f64 {
+    let (low, high) = (200.0, 200.0 * (step / 12.0).exp2());
+    let mut stage = prosody(1.0);
+    let before = run(&mut stage, &steady(low, -25.0, 20));
+    let after = run(&mut stage, &steady(high, -25.0, frames));
+    moved(low, before[19]) - moved(high, after[frames - 1])
+}
+
+#[test]
+fn what_is_learnt_of_the_mean_does_not_bend_the_melody() {
+    // It goes up by two semitones in these 0.2 s.
+    let followed = followed_after(4.0, 20);
+    assert!((0.0..0.8).contains(&followed), "{followed} semitones");
+}
+
+#[test]
+fn a_mean_that_is_far_off_is_followed_soon() {
+    // It goes up by nine.
+    let followed = followed_after(11.0, 100);
+    assert!(followed > 6.5, "{followed} semitones");
+}
+
+#[test]
+fn a_voice_is_taken_to_begin_above_its_mean() {
+    let out = run(&mut prosody(1.0), &steady(200.0, -25.0, 500));
+    let above = moved(out[499], out[5]);
+    assert!((0.6..1.2).contains(&above), "{above} semitones");
+}
+
 /// A stage that has heard a steady voice for 4 s, and delivers so since 1 s.
 fn delivering(delivery: Delivery) -> Prosody {
     let mut stage = prosody(1.0);
@@ -211,6 +247,7 @@ fn vibrato_swings_five_and_a_half_times_a_second_as_far_as_asked() {
     let furthest = off.iter().fold(0.0f64, |a, b| a.max(b.abs()));
     assert!((furthest - 0.5).abs() < 0.02, "{furthest} semitones");
     let rises = off.windows(2).filter(|w| w[0] < 0.0 && w[1] >= 0.0).count();
+    // The first may lie at the very edge.
     assert!((21..=22).contains(&rises), "{rises} in 4 s");
     // Nothing swings at the beginning of a sound.
     run(&mut stage, &[0.0, 0.0, 0.0, -70.0]);

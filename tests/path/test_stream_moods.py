@@ -20,20 +20,19 @@ RATE = 24_000
 
 
 @cache
-def speech(name: str = "arctic_slt_en_f") -> Samples:
-    """Four seconds of somebody."""
+def speech(name: str = "arctic_slt_en_f", seconds: int = 4) -> Samples:
     samples, rate = soundfile.read(RECORDINGS / f"{name}.flac", dtype="float32")
-    return _core.Resampler(rate, RATE).process(np.ascontiguousarray(samples[: 4 * rate]))
+    return _core.Resampler(rate, RATE).process(np.ascontiguousarray(samples[: seconds * rate]))
 
 
 @cache
 def in_mood(name: str) -> Samples:
-    """A man and a woman."""
+    """A man and a woman, once their mean is known."""
     made = [
-        convert(speech(of), sample_rate=RATE, mood=name, mode="live")
+        convert(speech(of, 7), sample_rate=RATE, mood=name, mode="live")
         for of in ("austen_en_m", "arctic_slt_en_f")
     ]
-    return np.concatenate([of for of in made if of is not None])
+    return np.concatenate([of[2 * RATE :] for of in made if of is not None])
 
 
 def measured(sound: Samples) -> tuple[float, float, float, float]:

@@ -42,8 +42,6 @@ pub(super) const LOOKAHEAD: usize = 264;
 /// Inner samples from the moment of a frame to the newest one.
 pub(super) const AHEAD: usize = (LOOKAHEAD - TAPS / 2) / DECIMATION;
 const INNER_HOP: usize = HOP / DECIMATION;
-/// The taps, with a zero before them: what registers hold is not left in part.
-const ROW: usize = TAPS + 1;
 
 /// Lags that are compared: those of [`PITCHES`], and what is needed to read between them.
 const MIN_LAG: usize = 7;
@@ -52,7 +50,7 @@ pub(super) const LAGS: usize = MAX_LAG + 1;
 /// Inner samples that are compared, 12 ms: longer stretches blur a moving F0.
 const WINDOW: usize = 96;
 /// Inner samples of the flattened spectrum, 40 ms.
-const LONG: usize = 320;
+const SHORT: usize = 320;
 /// Length of the transforms, 64 ms: no lag meets its own tail. All of it for the partials.
 const FFT: usize = 512;
 /// Bins to either side, 156 Hz, whose mean a partial is measured against.
@@ -60,7 +58,7 @@ const AROUND: usize = 10;
 /// The last bin of the spectrum that is read.
 const LAST: usize = 124;
 /// Bins of which the power is read.
-const READ: usize = 141;
+const READ: usize = *BINS.end() + 1;
 /// Samples whose energy is known: the longest that is compared, and one before.
 const ENERGIES: usize = WINDOW + MAX_LAG + 1;
 /// Power of a bin below which there is nothing, and of a band.
@@ -78,8 +76,8 @@ const FORGET_QUIET: f32 = 1.013_9;
 /// First the normalised cross-correlation of two stretches of 12 ms, one period apart, placed evenly
 /// about the moment where the period leaves room, else as late as they can be. Then the
 /// autocorrelation of the newest 40 ms with a flattened spectrum, where every harmonic counts nearly
-/// alike: a strong formant makes the plain one peak at its own period. At each F0 the highest value
-/// within a quarter of a semitone. Then how far each partial of the newest 64 ms stands out, in nepers.
+/// alike: a strong formant makes the plain one peak at its own period. At each F0 up to about 230 Hz the highest
+/// value within a quarter of a semitone, above it the value there. Then how far each partial of the newest 64 ms stands out, in nepers.
 /// The last: level against the loudest and against the quietest lately, share of high frequencies,
 /// level, and that of eight bands; each about -1 to 1.
 ///
@@ -92,8 +90,8 @@ const FORGET_QUIET: f32 = 1.013_9;
 /// analysis model, IEEE TSAP 8(6), with exponent 1 in place of 0.67.
 #[derive(Clone)]
 pub struct F0Evidence {
-    /// The newest `ROW` samples before the hop at hand, and that hop, of which `in_hop` have come.
-    line: [f32; ROW + HOP],
+    /// The newest `TAPS` samples before the hop at hand, and that hop, of which `in_hop` have come.
+    line: [f32; TAPS + HOP],
     in_hop: usize,
     mean: MeanFilter,
     /// The newest inner samples.
@@ -124,7 +122,7 @@ impl F0Evidence {
             .get_inplace_scratch_len()
             .max(inverse.get_scratch_len());
         Self {
-            line: [0.0; ROW + HOP],
+            line: [0.0; TAPS + HOP],
             in_hop: 0,
             mean: MeanFilter::new(MEAN_POLE),
             history: [0.0; HISTORY],
@@ -139,7 +137,7 @@ impl F0Evidence {
 
     /// Takes as much of `input` as belongs to the hop at hand; what is left.
     pub(super) fn fill<'a>(&mut self, input: &'a [f32]) -> &'a [f32] {
-        fill(&mut self.line[ROW..], &mut self.in_hop, input)
+        fill(&mut self.line[TAPS..], &mut self.in_hop, input)
     }
 
     /// The frame of the hop that is complete; the mean square of the newest two below the low-pass.
@@ -250,9 +248,11 @@ impl F0Evidence {
         for (root, power) in roots[BINS].iter_mut().zip(&power[BINS]) {
             root.re = power.sqrt();
         }
-        let (work, scratch) = (&mut self.correlation, &mut self.scratch);
+        let (correlation, scratch) = (&mut self.correlation, &mut self.scratch);
         // The lengths are those that the transform was planned for, so it cannot refuse them.
-        let _ = TABLES.inverse.process_with_scratch(roots, work, scratch);
+        let _ = TABLES
+            .inverse
+            .process_with_scratch(roots, correlation, scratch);
     }
 
     /// The numbers about the whole; the mean square of the newest two hops below the low-pass.
@@ -260,7 +260,7 @@ impl F0Evidence {
     fn whole(&mut self, whole: &mut [f32]) -> f32 {
         let low = squares(&self.history[HISTORY - INNER_HOP..]);
         let mut steps = [0.0; HOP];
-        for (step, x) in steps.iter_mut().zip(self.line[ROW - 1..].windows(2)) {
+        for (step, x) in steps.iter_mut().zip(self.line[TAPS - 1..].windows(2)) {
             *step = x[1] - x[0];
         }
         let high = squares(&steps);
@@ -279,11 +279,13 @@ impl F0Evidence {
     }
 }
 
-/// The sum of squares, in many sums side by side.
+/// The sum of squares of a hop, in many sums side by side.
 #[inline(always)]
 fn squares(x: &[f32]) -> f32 {
-    let mut sums = [0.0; 16];
-    for x in x.chunks_exact(sums.len()) {
+    const SIDE_BY_SIDE: usize = 16;
+    const { assert!(HOP % SIDE_BY_SIDE == 0 && INNER_HOP % SIDE_BY_SIDE == 0) };
+    let mut sums = [0.0; SIDE_BY_SIDE];
+    for x in x.chunks_exact(SIDE_BY_SIDE) {
         for (sum, x) in sums.iter_mut().zip(x) {
             *sum += x * x;
         }
@@ -291,10 +293,10 @@ fn squares(x: &[f32]) -> f32 {
     sums.iter().sum()
 }
 
-/// Every third of what the low-pass leaves of a hop and the `ROW` samples before it.
+/// Every third of what the low-pass leaves of a hop and the `TAPS` samples before it.
 #[inline(always)]
-fn decimate(line: &[f32; ROW + HOP], out: &mut [f32]) {
-    const EACH: usize = (ROW + HOP).div_ceil(DECIMATION);
+fn decimate(line: &[f32; TAPS + HOP], out: &mut [f32]) {
+    const EACH: usize = (TAPS + HOP).div_ceil(DECIMATION);
     let mut thirds = [[0.0; EACH]; DECIMATION];
     for (n, x) in line.chunks(DECIMATION).enumerate() {
         for (third, x) in thirds.iter_mut().zip(x) {
@@ -316,6 +318,7 @@ fn decimate(line: &[f32; ROW + HOP], out: &mut [f32]) {
 fn energies(x: &[f32]) -> [f64; ENERGIES] {
     const CHAINS: usize = 4;
     const EACH: usize = (ENERGIES - 1) / CHAINS;
+    const { assert!(CHAINS * EACH == ENERGIES - 1) };
     let mut padded = [0.0; ENERGIES - 1];
     padded[..x.len()].copy_from_slice(x);
     let mut energies = [0.0; ENERGIES];
@@ -342,6 +345,7 @@ fn energies(x: &[f32]) -> [f64; ENERGIES] {
 #[inline(always)]
 fn contrast(power: &[f32; READ], partials: &mut [f32]) {
     const SPAN: usize = 2 * AROUND + 1;
+    const { assert!(SPAN == 16 + 4 + 1) };
     // Before the first bin there is nothing.
     let mut height = [0.0; LAST + 1 + SPAN];
     for (y, power) in height[AROUND..].iter_mut().zip(&power[..LAST + AROUND + 1]) {
@@ -424,7 +428,7 @@ impl Analyzer for F0Evidence {
 }
 
 struct Tables {
-    taps: [f32; ROW],
+    taps: Vec<f32>,
     both: Arc<dyn Fft<f32>>,
     inverse: Arc<dyn ComplexToReal<f32>>,
     /// The short one, with zeros before it, and the long one.
@@ -433,7 +437,7 @@ struct Tables {
     edges: Vec<usize>,
     /// Of each partial, the bin before it, and how far it lies beyond.
     partials: Vec<(usize, f32)>,
-    /// One over the long window's correlation with itself, lag by lag.
+    /// One over the short window's correlation with itself, lag by lag.
     overlap: Vec<f32>,
     grid: Grid,
 }
@@ -448,7 +452,7 @@ impl Tables {
             let at = |i: usize| 0.5 - 0.5 * (turn * (i as f32 + 0.5)).cos();
             (0..len).map(at).collect()
         };
-        let window = hann(LONG);
+        let window = hann(SHORT);
         let bin_hz = INNER_RATE / FFT as f32;
         let partial = |k: usize| {
             let place = frequency(k as f32) / bin_hz;
@@ -457,11 +461,9 @@ impl Tables {
         let with_itself =
             |lag: usize| -> f32 { window[lag..].iter().zip(&window).map(|(a, b)| a * b).sum() };
         let overlap = |lag: usize| 1.0 / (with_itself(lag) / with_itself(0)).max(MIN_OVERLAP);
-        let short = core::iter::repeat_n(0.0, FFT - LONG).chain(window.iter().copied());
-        let mut taps = [0.0; ROW];
-        taps[ROW - TAPS..].copy_from_slice(&lowpass(TAPS));
+        let short = core::iter::repeat_n(0.0, FFT - SHORT).chain(window.iter().copied());
         Self {
-            taps,
+            taps: lowpass(TAPS),
             both: FftPlanner::new().plan_fft_forward(FFT),
             inverse: planner.plan_fft_inverse(FFT),
             overlap: (0..LAGS).map(overlap).collect(),
@@ -483,7 +485,8 @@ pub(super) fn frequency(pitch: f32) -> f32 {
     LOWEST_HZ * (pitch / PITCHES_AN_OCTAVE).exp2()
 }
 
-/// From values at whole lags to the highest within a quarter of a semitone of each of `PITCHES`.
+/// From values at whole lags to the highest within a quarter of a semitone of each of `PITCHES`, as far as half lags
+/// below the second longest lag tell one.
 struct Grid {
     /// Of the lowest pitches, which have several half lags: where they begin, how far on the last of them begin that are
     /// looked through at once, and how often these are doubled.
@@ -557,4 +560,106 @@ fn between(lag: f32) -> (usize, [f32; 4]) {
             .product()
     };
     (first, [weight(0), weight(1), weight(2), weight(3)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Between -1 and 1, each time the same.
+    fn noise<const N: usize>() -> [f32; N] {
+        let mut state = 5u64;
+        core::array::from_fn(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005) + 1;
+            (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+        })
+    }
+
+    #[test]
+    fn every_third_of_the_low_pass_is_told() {
+        let line = noise::<{ TAPS + HOP }>();
+        let mut out = [0.0; INNER_HOP];
+        decimate(&line, &mut out);
+        for (k, y) in out.iter().enumerate() {
+            let newest = &line[DECIMATION * (k + 1)..][..TAPS];
+            let plain: f32 = newest.iter().zip(&TABLES.taps).map(|(x, w)| x * w).sum();
+            assert!((y - plain).abs() < 1e-6, "{k}: {y}, {plain}");
+        }
+    }
+
+    #[test]
+    fn energies_are_sums_of_squares_at_every_length() {
+        for len in [0, 1, 60, 61, 62, 150, ENERGIES - 1] {
+            let x = &noise::<{ ENERGIES - 1 }>()[..len];
+            let sums = energies(x);
+            for n in 0..=len {
+                let plain: f64 = x[..n].iter().map(|x| f64::from(x * x)).sum();
+                assert!((sums[n] - plain).abs() < 1e-5, "{n} of {len}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_partial_stands_out_of_the_mean_about_it() {
+        let power = noise::<READ>().map(|x| x * x);
+        let mut partials = [0.0; PARTIALS];
+        contrast(&power, &mut partials);
+        let height = |bin: usize| 0.5 * f64::from(power[bin].max(FAINTEST)).ln();
+        let plain = |bin: usize| {
+            let about = bin.saturating_sub(AROUND)..bin + AROUND + 1;
+            height(bin) - about.clone().map(height).sum::<f64>() / about.len() as f64
+        };
+        for (y, (bin, part)) in partials.iter().zip(&TABLES.partials) {
+            let (a, b) = (plain(*bin), plain(bin + 1));
+            let wanted = a + f64::from(*part) * (b - a);
+            assert!(
+                (f64::from(*y) - wanted).abs() < 1e-4,
+                "{bin}: {y}, {wanted}"
+            );
+        }
+    }
+
+    #[test]
+    fn one_transform_gives_both_spectra() {
+        let mut evidence = F0Evidence::new();
+        evidence.history = noise();
+        let (short, long) = evidence.spectra();
+        let newest = &evidence.history[HISTORY - FFT..];
+        for (n, power) in [short, long].iter().enumerate() {
+            for (bin, got) in power.iter().enumerate() {
+                let (mut re, mut im) = (0.0, 0.0);
+                for (k, x) in newest.iter().enumerate() {
+                    let turn = std::f64::consts::TAU * (bin * k % FFT) as f64 / FFT as f64;
+                    let x = f64::from(x * TABLES.windows[k][n]);
+                    (re, im) = (re + x * turn.cos(), im - x * turn.sin());
+                }
+                let plain = re * re + im * im;
+                assert!(
+                    (f64::from(*got) - plain).abs() < 1e-3 * (1.0 + plain),
+                    "{bin}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_highest_about_a_pitch_is_read() {
+        for pitch in [1, 20, 45, 60, 97] {
+            let lag = period(pitch as f32);
+            // As smooth as what passes the low-pass.
+            let at_lags = core::array::from_fn(|n| (0.4 * (n as f32 - lag)).cos());
+            let mut pitches = [0.0; PITCHES];
+            TABLES.grid.read(&at_lags, &mut pitches);
+            assert!(
+                (pitches[pitch] - 1.0).abs() < 0.02,
+                "{pitch}: {}",
+                pitches[pitch]
+            );
+            let away = 0.4 * (period(pitch as f32 - 1.0) - lag);
+            if away < 1.5 {
+                continue;
+            }
+            assert!(pitches[pitch - 1] < 0.99, "{pitch}: {}", pitches[pitch - 1]);
+        }
+    }
 }

@@ -29,6 +29,7 @@ const ROOM: usize = 112;
 const ROW: usize = BEFORE + ROOM + AFTER;
 /// Registers that are summed side by side: of every processor's, whole blocks of so many are `ROOM`.
 const ABREAST: usize = 7;
+const _: () = assert!(ROOM.is_multiple_of(16 * ABREAST));
 const ENTER: usize = 32;
 const STATE: usize = 64;
 /// The scores are handed to the units divided by this.
@@ -79,12 +80,12 @@ pub struct Decision {
     pub offset: f32,
 }
 
-/// A probability for each pitch, for none, and 0 behind them.
+/// A probability for each pitch, for none, and next to nothing behind them.
 pub type Belief = [f32; ROOM];
 /// Where that for none is.
 pub const UNVOICED: usize = PITCHES;
 
-/// The network and what it remembers.
+/// The network, what it works on and what it remembers.
 #[derive(Clone)]
 pub struct Network {
     weights: &'static Weights,
@@ -209,34 +210,6 @@ impl WithSimd for Scores<'_> {
     }
 }
 
-/// A number, and the stretches of `ROOM` that begin at `places` times their weights.
-#[inline(always)]
-fn weighted<S: Simd>(
-    simd: S,
-    first: f32,
-    x: &[f32],
-    places: &[usize],
-    weights: &[f32],
-) -> [f32; ROOM] {
-    let mut all = [0.0; ROOM];
-    let block = ABREAST * S::F32_LANES;
-    for from in (0..ROOM).step_by(block) {
-        let mut sums = [simd.splat_f32s(first); ABREAST];
-        for (place, weight) in places.iter().zip(weights) {
-            let weight = simd.splat_f32s(*weight);
-            let (x, _) = S::as_simd_f32s(&x[place + from..][..block]);
-            if let Some(x) = x.first_chunk::<ABREAST>() {
-                for n in 0..ABREAST {
-                    sums[n] = simd.mul_add_e_f32s(x[n], weight, sums[n]);
-                }
-            }
-        }
-        let (all, _) = S::as_mut_simd_f32s(&mut all[from..from + block]);
-        all.copy_from_slice(&sums);
-    }
-    all
-}
-
 /// What both tracks make of their scores and of what the units say.
 struct Beliefs<'a> {
     network: &'a Network,
@@ -266,25 +239,34 @@ impl WithSimd for Beliefs<'_> {
 #[inline(always)]
 fn summed<S: Simd>(simd: S, network: &Network) -> [f32; ROOM] {
     const EACH: usize = 2 * NEAR + 1;
-    // The first weights are those of the oldest hop.
-    let mut places = [0; HOPS_BACK * EACH];
-    for (n, place) in places.iter_mut().enumerate() {
-        let hop = (network.oldest + n / EACH) % HOPS_BACK;
-        *place = hop * (ROOM + 2 * NEAR) + n % EACH;
+    let past = network.past.as_flattened();
+    let mut all = [0.0; ROOM];
+    let block = ABREAST * S::F32_LANES;
+    for from in (0..ROOM).step_by(block) {
+        let mut sums = [simd.splat_f32s(0.0); ABREAST];
+        // The first weights are those of the oldest hop.
+        for (n, weight) in network.weights.back.iter().enumerate() {
+            let hop = (network.oldest + n / EACH) % HOPS_BACK;
+            let place = hop * (ROOM + 2 * NEAR) + n % EACH + from;
+            let weight = simd.splat_f32s(*weight);
+            let (x, _) = S::as_simd_f32s(&past[place..][..block]);
+            if let Some(x) = x.first_chunk::<ABREAST>() {
+                for n in 0..ABREAST {
+                    sums[n] = simd.mul_add_e_f32s(x[n], weight, sums[n]);
+                }
+            }
+        }
+        let (all, _) = S::as_mut_simd_f32s(&mut all[from..from + block]);
+        all.copy_from_slice(&sums);
     }
-    weighted(
-        simd,
-        0.0,
-        network.past.as_flattened(),
-        &places,
-        &network.weights.back,
-    )
+    all
 }
 
 /// From logits, in as many sums side by side as fill registers.
 #[inline(always)]
 fn to_probabilities(logits: &mut [f32; ROOM]) {
     const SIDE_BY_SIDE: usize = 16;
+    const { assert!(ROOM % SIDE_BY_SIDE == 0) };
     let mut tops = [f32::MIN; SIDE_BY_SIDE];
     for logits in logits.chunks_exact(SIDE_BY_SIDE) {
         for (top, x) in tops.iter_mut().zip(logits) {
