@@ -283,7 +283,7 @@ impl F0Evidence {
 #[inline(always)]
 fn squares(x: &[f32]) -> f32 {
     const SIDE_BY_SIDE: usize = 16;
-    const { assert!(HOP % SIDE_BY_SIDE == 0 && INNER_HOP % SIDE_BY_SIDE == 0) };
+    const { assert!(HOP.is_multiple_of(SIDE_BY_SIDE) && INNER_HOP.is_multiple_of(SIDE_BY_SIDE)) };
     let mut sums = [0.0; SIDE_BY_SIDE];
     for x in x.chunks_exact(SIDE_BY_SIDE) {
         for (sum, x) in sums.iter_mut().zip(x) {

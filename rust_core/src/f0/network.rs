@@ -266,7 +266,7 @@ fn summed<S: Simd>(simd: S, network: &Network) -> [f32; ROOM] {
 #[inline(always)]
 fn to_probabilities(logits: &mut [f32; ROOM]) {
     const SIDE_BY_SIDE: usize = 16;
-    const { assert!(ROOM % SIDE_BY_SIDE == 0) };
+    const { assert!(ROOM.is_multiple_of(SIDE_BY_SIDE)) };
     let mut tops = [f32::MIN; SIDE_BY_SIDE];
     for logits in logits.chunks_exact(SIDE_BY_SIDE) {
         for (top, x) in tops.iter_mut().zip(logits) {
