@@ -5,7 +5,6 @@ The weights are those of `training.curve`. All heads go through one path, so tha
 """
 
 import argparse
-import re
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +18,8 @@ from benches.judges import Speaker, Words, dnsmos, words_changed
 from benches.report import Result
 from benches.sources import STREAM_RATE, Engines, recordings
 from persona_voice import _core
-from persona_voice.converter import LOG_POWER_OF_NOISE
 from persona_voice.model.config import NetworkConfig
-from persona_voice.model.network import MEL_CENTRE, MEL_SPREAD, ConverterNetwork, State
+from persona_voice.model.network import ConverterNetwork, State, log_amplitudes
 from persona_voice.model.torch_converter import TorchConverter
 from persona_voice.path.offline import convert_array
 from persona_voice.path.stream import VoiceStream
@@ -50,8 +48,7 @@ class Hurried(ConverterNetwork):
             return super().own(heard, count, mode)
         # The frame after the moment is not known: as `training.curve` has it.
         end = heard.shape[1] - self.config.late(mode)
-        mel = heard[:, end - count : end] * MEL_SPREAD + MEL_CENTRE
-        return (mel - LOG_POWER_OF_NOISE) / 2
+        return log_amplitudes(heard[:, end - count : end])
 
 
 def by_lookahead(file: Path) -> dict[int, Hurried]:
@@ -59,19 +56,18 @@ def by_lookahead(file: Path) -> dict[int, Hurried]:
     tensors = {name: torch.from_numpy(of) for name, of in load_file(file).items()}
     config = NetworkConfig()
     named = {"live": config.live_lookahead, "studio": config.studio_lookahead}
-    names = {match[1] for name in tensors if (match := re.match(r"heads\.(\w+)\.weight", name))}
+    names = {name.split(".")[1] for name in tensors if name.startswith("heads.")}
     found = {named.get(name) or int(name): name for name in names}
-    layers = {name: of for name, of in tensors.items() if not name.startswith("heads.")}
     networks = {}
     for lookahead in sorted(found):
         hops = (config.studio_lookahead - lookahead) // _core.HOP
         network = Hurried(config, hops)
-        heads = {
-            f"heads.{mode}.{part}": tensors[f"heads.{found[lookahead]}.{part}"]
-            for mode in ("live", "studio")
+        own = {name: tensors[name] for name in network.state_dict()}
+        head = {
+            f"heads.studio.{part}": tensors[f"heads.{found[lookahead]}.{part}"]
             for part in ("weight", "bias")
         }
-        network.load_state_dict(layers | heads)
+        network.load_state_dict(own | head)
         networks[lookahead] = network.eval().requires_grad_(False)
     return networks
 

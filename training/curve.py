@@ -17,17 +17,15 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
-from persona_voice.converter import LOG_POWER_OF_NOISE, MODES
+from persona_voice.converter import MODES
 from persona_voice.model.adaptation import head_of, head_tensors, heard, read_by_heads, ridge
 from persona_voice.model.config import NetworkConfig
-from persona_voice.model.network import MEL_CENTRE, MEL_SPREAD, ConverterNetwork
+from persona_voice.model.network import ConverterNetwork, log_amplitudes
 from persona_voice.model.torch_converter import network_of
 from persona_voice.model.weights import Weights, read_weights
 from training.export import scale_contrast
-from training.learning import arguments
 from training.synthesis import HOP
-from training.train import SEED, SEED_HELP
-from training.tune import Tuner
+from training.tune import Tuner, tuning_arguments
 from training.whole import whole
 
 # In samples at 24 kHz, of heads that no mode has.
@@ -59,7 +57,7 @@ class CurveNetwork(ConverterNetwork):
         if self.config.late(mode):
             return super().own(heard, count, mode)
         # The frame after the moment is still to come: the one before stands for it.
-        return (heard[:, -count:] * MEL_SPREAD + MEL_CENTRE - LOG_POWER_OF_NOISE) / 2
+        return log_amplitudes(heard[:, -count:])
 
 
 class CurveTuner(Tuner):
@@ -111,13 +109,7 @@ def fitted(weights: Weights, folder: Path) -> dict[str, torch.Tensor]:
 
 
 def main() -> None:
-    parser = arguments(__doc__, steps=1400)
-    parser.add_argument("--models", type=Path, required=True)
-    parser.add_argument("--begin", type=Path, required=True, help="weights as exported")
-    parser.add_argument("--run", default="curve")
-    parser.add_argument("--rate", type=float, default=6e-4)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=SEED, help=SEED_HELP)
+    parser = tuning_arguments(__doc__, steps=1400, run="curve")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

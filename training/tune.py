@@ -9,6 +9,7 @@ the same. And by Resemblyzer: she shall be recognised, though no more surely tha
 melody. A discriminator of envelope pictures and the pairs keep her voice hers.
 """
 
+import argparse
 from pathlib import Path
 
 import torch
@@ -96,15 +97,20 @@ class Tuner(Trainer):
         return (wanted - self.recognition(y)).relu()
 
 
-def main() -> None:
-    parser = arguments(__doc__, steps=1000)
+def tuning_arguments(about: str | None, steps: int, run: str) -> argparse.ArgumentParser:
+    """What every program that tunes may be told."""
+    parser = arguments(about, steps)
     parser.add_argument("--models", type=Path, required=True)
     parser.add_argument("--begin", type=Path, required=True, help="weights as exported")
-    parser.add_argument("--run", default="tuned")
+    parser.add_argument("--run", default=run)
     parser.add_argument("--rate", type=float, default=6e-4)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--seed", type=int, default=SEED, help=SEED_HELP)
-    options = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    options = tuning_arguments(__doc__, steps=1000, run="tuned").parse_args()
     torch.set_num_threads(options.threads)
     Tuner(options).run()
 

@@ -125,5 +125,9 @@ class ConverterNetwork(nn.Module):
         """The speaker's log amplitudes at the head's moments, ``[B, count, 80]``."""
         end = heard.shape[1] - self.config.late(mode)
         newer, older = heard[:, end + 1 - count : end + 1], heard[:, end - count : end]
-        mel = (NEWER_SHARE * newer + (1 - NEWER_SHARE) * older) * MEL_SPREAD + MEL_CENTRE
-        return (mel - LOG_POWER_OF_NOISE) / 2
+        return log_amplitudes(NEWER_SHARE * newer + (1 - NEWER_SHARE) * older)
+
+
+def log_amplitudes(heard: Tensor) -> Tensor:
+    """Of frames as the network hears them, ``[..., 80]``."""
+    return (heard * MEL_SPREAD + MEL_CENTRE - LOG_POWER_OF_NOISE) / 2
