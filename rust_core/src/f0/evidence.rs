@@ -170,7 +170,7 @@ impl F0Evidence {
             *y = x * scale * overlap;
         }
         TABLES.grid.read(&at_lags, flat);
-        let power = self.whole(whole);
+        let power = self.whole(simd, whole);
         self.line.copy_within(HOP.., 0);
         power
     }
@@ -257,13 +257,14 @@ impl F0Evidence {
 
     /// The numbers about the whole; the mean square of the newest two hops below the low-pass.
     #[inline(always)]
-    fn whole(&mut self, whole: &mut [f32]) -> f32 {
-        let low = squares(&self.history[HISTORY - INNER_HOP..]);
+    fn whole<S: Simd>(&mut self, simd: S, whole: &mut [f32]) -> f32 {
+        let newest = &self.history[HISTORY - INNER_HOP..];
+        let low = dot(simd, newest, newest);
         let mut steps = [0.0; HOP];
         for (step, x) in steps.iter_mut().zip(self.line[TAPS - 1..].windows(2)) {
             *step = x[1] - x[0];
         }
-        let high = squares(&steps);
+        let high = dot(simd, &steps, &steps);
         let lows = (low + self.before[0]) / (2 * INNER_HOP) as f32;
         let highs = (high + self.before[1]) / (2 * HOP) as f32;
         self.before = [low, high];
@@ -277,20 +278,6 @@ impl F0Evidence {
         whole[3] = ln(power) / 9.2 + 1.0;
         lows
     }
-}
-
-/// The sum of squares of a hop, in many sums side by side.
-#[inline(always)]
-fn squares(x: &[f32]) -> f32 {
-    const SIDE_BY_SIDE: usize = 16;
-    const { assert!(HOP.is_multiple_of(SIDE_BY_SIDE) && INNER_HOP.is_multiple_of(SIDE_BY_SIDE)) };
-    let mut sums = [0.0; SIDE_BY_SIDE];
-    for x in x.chunks_exact(SIDE_BY_SIDE) {
-        for (sum, x) in sums.iter_mut().zip(x) {
-            *sum += x * x;
-        }
-    }
-    sums.iter().sum()
 }
 
 /// Every third of what the low-pass leaves of a hop and the `TAPS` samples before it.

@@ -57,8 +57,8 @@ static FILE: &[u8; 2 * COUNT] = include_bytes!("network.weights");
 static WEIGHTS: LazyLock<Weights> = LazyLock::new(|| Weights::new(FILE));
 
 struct Weights {
-    /// Of each place, one for each hidden number.
-    taps: Vec<[f32; HIDDEN]>,
+    /// Where in the rows the first pitch is seen, and the tap of each hidden number there.
+    taps: Vec<(usize, [f32; HIDDEN])>,
     told: Linear,
     /// Of the fast track, and of the late one.
     out: [[f32; HIDDEN]; 2],
@@ -181,17 +181,12 @@ impl WithSimd for Scores<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let rows = self.rows.as_flattened();
-        let mut places = [0; ROWS * TAPS];
-        let shifts = [LAG_SHIFTS, LAG_SHIFTS, PARTIAL_SHIFTS];
-        for (n, (place, shift)) in places.iter_mut().zip(shifts.as_flattened()).enumerate() {
-            *place = n / TAPS * ROW + (BEFORE as i32 + shift) as usize;
-        }
         let told = self.told.map(|told| simd.splat_f32s(told));
         let nothing = simd.splat_f32s(0.0);
         for from in (0..ROOM).step_by(S::F32_LANES) {
             // A register of each, so that what is read once serves all.
             let mut hidden = told;
-            for (place, taps) in places.iter().zip(&self.weights.taps) {
+            for (place, taps) in &self.weights.taps {
                 let x = S::as_simd_f32s(&rows[place + from..][..S::F32_LANES]).0[0];
                 for h in 0..HIDDEN {
                     hidden[h] = simd.mul_add_e_f32s(x, simd.splat_f32s(taps[h]), hidden[h]);
@@ -293,8 +288,20 @@ impl Weights {
         let mut rest = all.as_slice();
         let mut take = |count: usize| next(&mut rest, count);
         let by_hidden = take(HIDDEN * ROWS * TAPS);
-        let of_place = |n| core::array::from_fn(|h| by_hidden[h * ROWS * TAPS + n]);
-        let taps = (0..ROWS * TAPS).map(of_place).collect();
+        let shifts = [LAG_SHIFTS, LAG_SHIFTS, PARTIAL_SHIFTS];
+        let of_place = |(n, shift): (usize, &i32)| {
+            let place = n / TAPS * ROW + (BEFORE as i32 + shift) as usize;
+            (
+                place,
+                core::array::from_fn(|h| by_hidden[h * ROWS * TAPS + n]),
+            )
+        };
+        let taps = shifts
+            .as_flattened()
+            .iter()
+            .enumerate()
+            .map(of_place)
+            .collect();
         let told = linear(&mut take, HIDDEN, GIVEN);
         let out = [(); 2].map(|()| *take(HIDDEN).first_chunk().unwrap_or(&[0.0; HIDDEN]));
         let enter = linear(&mut take, ENTER, PITCHES + GIVEN);
