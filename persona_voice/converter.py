@@ -19,6 +19,8 @@ LOG_POWER_OF_NOISE = math.log(4 * 1.5 / 768)
 NEWER_SHARE = 0.6
 # Natural logarithm of an amplitude that nobody hears: the envelope of silence.
 SILENT = -16.0
+# Log-mel of digital silence, in every band.
+SILENT_MEL = math.log(1e-10)
 
 
 # Slaney's mel scale, as the core has it: linear up to 1 kHz, 15 mels; then 27 mels for a factor of 6.4.
@@ -68,7 +70,7 @@ class Identity:
     lookahead = 720
 
     def start(self) -> Frames:
-        return np.full((2, BANDS), np.log(1e-10), np.float32)
+        return np.full((2, BANDS), SILENT_MEL, np.float32)
 
     def step(self, state: Frames, frames: Frames) -> tuple[Frames, Frames]:
         earlier = np.concatenate([state, frames])

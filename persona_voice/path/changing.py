@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from persona_voice import _core
-from persona_voice.converter import Converter, Frames
+from persona_voice.converter import BANDS, SILENT_MEL, Converter, Frames
 from persona_voice.persona.persona import Persona
 
 # So long the new converter only listens, in hops: until it has heard all that it can remember, the speaker's
@@ -16,18 +16,23 @@ CROSSING_HOPS = 20
 
 
 class Hearing:
-    """A converter and its memory of one stream."""
+    """A converter and its memory of one stream, whose frames it hears `late` hops after they came."""
 
-    def __init__(self, converter: Converter) -> None:
+    def __init__(self, converter: Converter, late: int = 0) -> None:
         self.converter = converter
         self._state = converter.start()
+        self._waiting = np.full((late, BANDS), SILENT_MEL, np.float32)
 
     @property
     def convert(self) -> "_core.Network | Callable[[Frames], Frames]":
         """What the core runs itself, or calls back."""
-        return self._state if isinstance(self._state, _core.Network) else self
+        alone = isinstance(self._state, _core.Network) and not len(self._waiting)
+        return self._state if alone else self
 
     def __call__(self, frames: Frames) -> Frames:
+        if len(self._waiting):
+            known = np.concatenate([self._waiting, frames])
+            frames, self._waiting = known[: len(frames)], known[len(frames) :]
         if isinstance(self._state, _core.Network):
             return self._state.process(frames)
         self._state, envelopes = self.converter.step(self._state, frames)

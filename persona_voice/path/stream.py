@@ -165,7 +165,8 @@ class VoiceStream:
         self.sample_rate = sample_rate
         self.persona = persona
         self._manner = manner
-        self._path = new_path(persona, converter.lookahead, sample_rate, manner)
+        self._lookahead = converter.lookahead
+        self._path = new_path(persona, self._lookahead, sample_rate, manner)
         # Once: a part that is at work on another thread may not be asked.
         self._latency_samples = self._path.latency
         self._fade = _core.Fade(sample_rate)
@@ -230,19 +231,20 @@ class VoiceStream:
         """Speaks with another converter and in the voice of `persona`, without a break.
 
         The new one listens for five seconds, while she speaks on as she did; then, over 200 ms, it
-        takes over. Mood, manner, latency and what is known of the speaker stay. One that fails
-        meanwhile is given up and counted (``change_over_failed``).
+        takes over. Mood, manner, latency and what is known of the speaker stay: one that looks ahead
+        less hears everything so much later. One that fails meanwhile is given up and counted
+        (``change_over_failed``).
 
         Raises
         ------
         SettingError
             ``other_lookahead``; ``changing_over`` before the last one is done. Nothing changes.
         """
-        own = self._hearing.converter.lookahead
-        if converter.lookahead != own:
+        less = self._lookahead - converter.lookahead
+        if less < 0 or less % _core.HOP:
             message = (
-                f"a stream must go over to a converter that looks ahead {own} "
-                f"samples, as its own does, got {converter.lookahead}: its latency is fixed"
+                f"a stream must go over to a converter that looks ahead {self._lookahead} samples, as its own does, "
+                f"or whole hops of {_core.HOP} less, got {converter.lookahead}: its latency is fixed"
             )
             raise SettingError(message, code="other_lookahead")
         if self._changing is not None:
@@ -250,7 +252,9 @@ class VoiceStream:
                 "a stream must have gone over to one converter before it goes over to the next"
             )
             raise SettingError(message, code="changing_over")
-        self._changing = ChangeOver(self._hearing, Hearing(converter), self.persona, persona)
+        self._changing = ChangeOver(
+            self._hearing, self._new_hearing(converter), self.persona, persona
+        )
 
     def _processed(self, block: Samples) -> Samples:
         convert = self._hearing.convert if self._changing is None else self._changing
@@ -342,6 +346,9 @@ class VoiceStream:
 
     def _begin(self, converter: Converter) -> None:
         self._newest = self._path.status
-        self._hearing = Hearing(converter)
+        self._hearing = self._new_hearing(converter)
         self._changing = None
         self._failed_changes = 0
+
+    def _new_hearing(self, converter: Converter) -> Hearing:
+        return Hearing(converter, (self._lookahead - converter.lookahead) // _core.HOP)

@@ -127,6 +127,38 @@ def test_latency_manner_and_mood_stay_and_the_new_network_runs_in_the_core() -> 
     assert np.array_equal(stream.process(sound[:RATE]), alone.process(sound[:RATE]))
 
 
+def test_one_that_looks_ahead_less_hears_so_much_later() -> None:
+    """From `studio` to `live` of the same weights: as `live` that is late, and so it stays."""
+    stream, sound = VoiceStream(NativeConverter(weights(), "studio"), SAMANTHA, RATE), long_speech()
+    late = stream.latency_samples
+    stream.change_over(COMMITTED, SAMANTHA)
+    out = [said(stream, sound, [HOP])]
+    stream.reset()
+    out.append(said(stream, sound, [7 * HOP]))
+    assert stream.latency_samples == late
+    alone = VoiceStream(COMMITTED, SAMANTHA, RATE)
+    after = said(alone, sound, [HOP])
+    lag = late - alone.latency_samples
+    assert lag == (1920 - COMMITTED.lookahead) * RATE // 24_000
+    end = 6 * RATE  # both have listened, and know the speaker
+    for one in out:
+        off = {more: unlike(one[end + lag + more :], after[end:]) for more in (-HOP, 0, HOP)}
+        assert off[0] < 0.6 * min(off[-HOP], off[HOP]), off
+
+
+def unlike(one: Samples, other: Samples) -> float:
+    """By how much two sounds' spectra differ, natural logarithm, from one moment to the next alike."""
+
+    def spectra(x: Samples) -> np.ndarray:
+        frames = np.lib.stride_tricks.sliding_window_view(x, 2 * HOP)[:: HOP // 2]
+        power = np.abs(np.fft.rfft(frames * np.hanning(2 * HOP))) ** 2
+        bands = power[:, 1:161].reshape(len(power), 20, 8).sum(axis=2)
+        return np.log(bands + 1e-3) / 2
+
+    length = min(len(one), len(other))
+    return float(np.abs(spectra(one[:length]) - spectra(other[:length])).mean())
+
+
 def test_a_reset_meanwhile_lands_in_the_new_one() -> None:
     stream, sound = VoiceStream(COMMITTED, SAMANTHA, RATE), long_speech()
     stream.change_over(SOFTER, OTHER)
@@ -168,9 +200,12 @@ def test_a_new_one_that_fails_is_given_up_counted_and_the_old_one_speaks_on(
 
 def test_another_look_ahead_and_a_second_change_meanwhile_are_refused() -> None:
     stream = VoiceStream(COMMITTED, SAMANTHA, RATE)
-    with pytest.raises(SettingError) as caught:
-        stream.change_over(NativeConverter(weights(), "studio"), OTHER)
-    assert caught.value.code == "other_lookahead"
+    between = Failing(after=10, last=None)
+    between.lookahead -= 1
+    for other in (NativeConverter(weights(), "studio"), between):
+        with pytest.raises(SettingError) as caught:
+            stream.change_over(other, OTHER)
+        assert caught.value.code == "other_lookahead"
     stream.change_over(SOFTER, OTHER)
     with pytest.raises(SettingError) as caught:
         stream.change_over(COMMITTED, SAMANTHA)
