@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import wave
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from safetensors.numpy import save_file
 
 from persona_voice import build
 from persona_voice.path.offline import convert_array
-from persona_voice.persona.persona import load_persona
+from persona_voice.persona.persona import Delivery, load_persona
 from persona_voice.persona.state import Manner
 
 ROOT = Path(__file__).parents[1]
@@ -65,8 +65,10 @@ def library(folder: Path) -> ctypes.CDLL:
     library.pv_stream_set_targets.argtypes = (pointer, ctypes.c_float, ctypes.c_float)
     library.pv_stream_set_manner.argtypes = (pointer, pointer)
     library.pv_stream_express.argtypes = (pointer, pointer, ctypes.c_float)
+    library.pv_stream_set_delivery.argtypes = (pointer, pointer)
+    library.pv_stream_stop.argtypes = (pointer, ctypes.c_float)
     library.pv_stream_status.argtypes = (pointer, ctypes.POINTER(Status))
-    for name in ("pv_stream_reset", "pv_stream_close", "pv_network_close"):
+    for name in ("pv_stream_resume", "pv_stream_reset", "pv_stream_close", "pv_network_close"):
         getattr(library, name).argtypes = (pointer,)
     library.pv_last_error.restype = ctypes.c_char_p
     return library
@@ -114,12 +116,13 @@ def test_it_gives_the_samples_that_python_gives(library: ctypes.CDLL, mode: str)
     library.pv_stream_close(stream)
 
 
-def in_c(manner: Manner) -> ctypes.Array[ctypes.c_float]:
-    """A `pv_manner`, its fields in the header's order."""
-    inside = HEADER.read_text().split("typedef struct {")[1].split("} pv_manner;")[0]
+def in_c(of: Manner | Delivery) -> ctypes.Array[ctypes.c_float]:
+    """A `pv_manner` or `pv_delivery`, its fields in the header's order."""
+    name = f"pv_{type(of).__name__.lower()}"
+    inside = HEADER.read_text().split(f"}} {name};")[0].split("typedef struct {")[-1]
     order = re.findall(r"float (\w+);", inside)
-    values = asdict(manner) | {"tract_octaves": 0.0}
-    return (ctypes.c_float * 6)(*(values[name] for name in order))
+    values = asdict(of) | {"tract_octaves": 0.0}
+    return (ctypes.c_float * len(order))(*(values[name] for name in order))
 
 
 GROWN = Manner(register_semitones=-2.0, breath_db=4.0, tilt_db=-1.0)
@@ -155,6 +158,42 @@ def test_a_manner_and_a_mood_give_the_samples_that_python_gives(library: ctypes.
     library.pv_network_close(network)
 
 
+def test_stopped_and_delivering_otherwise_it_gives_the_samples_that_python_gives(
+    library: ctypes.CDLL,
+) -> None:
+    persona = load_persona()
+    delivers = Delivery(dynamics=1.4, vibrato_semitones=0.6, jitter=0.01, onset_db=3.0)
+    network, stream = opened(library)
+    python = build.open_stream(replace(persona, delivery=delivers), RATE)
+    # From the first hop on, as in Python.
+    assert library.pv_stream_set_delivery(stream, in_c(delivers)) == OK
+    assert library.pv_stream_reset(stream) == OK
+    x = speech()
+
+    def both(part: np.ndarray) -> np.ndarray:
+        y = np.full_like(part, np.nan)
+        assert library.pv_stream_process(stream, part.ctypes.data, y.ctypes.data, len(part)) == OK
+        assert np.array_equal(y, python.process(part))
+        return y
+
+    delivered = both(x)
+    assert library.pv_stream_stop(stream, 30.0) == OK
+    python.stop(30.0)
+    assert not both(x)[RATE * 30 // 1000 :].any()
+    assert library.pv_stream_resume(stream) == OK
+    python.resume()
+    assert both(x)[python.latency_samples :].any()
+    # A reset ends the stop, and not the delivery.
+    assert library.pv_stream_stop(stream, 30.0) == OK
+    python.stop(30.0)
+    both(x)
+    assert library.pv_stream_reset(stream) == OK
+    python.reset()
+    assert np.array_equal(both(x), delivered)
+    library.pv_stream_close(stream)
+    library.pv_network_close(network)
+
+
 def test_a_stream_that_refused_goes_on_as_if_it_had_not_been_asked(library: ctypes.CDLL) -> None:
     (network, asked), (other, left_alone) = opened(library), opened(library)
     told = []
@@ -177,7 +216,9 @@ def test_a_stream_that_refused_goes_on_as_if_it_had_not_been_asked(library: ctyp
         refused(library.pv_stream_express(asked, half, 1.0), REFUSED)
         refused(library.pv_stream_express(asked, in_c(MOOD), -1.0), REFUSED)
         refused(library.pv_stream_express(None, in_c(MOOD), 1.0), NULL)
-    assert told[:7] == [
+        refused(library.pv_stream_set_delivery(asked, in_c(Delivery(dynamics=2.5))), REFUSED)
+        refused(library.pv_stream_stop(asked, 81.0), REFUSED)
+    assert told[:9] == [
         "in and out must not be NULL",
         "range must lie in 0..=3, got NaN",
         "tilt_db must lie in -6..=6, got 6.5",
@@ -185,6 +226,8 @@ def test_a_stream_that_refused_goes_on_as_if_it_had_not_been_asked(library: ctyp
         "tract_octaves must lie in -0.5..=0.5, got NaN",
         "half-life in hops must lie in 0..=1000000000, got -1",
         "stream must not be NULL",
+        "dynamics must lie in 0..=2, got 2.5",
+        "release_ms must lie in 10..=80, got 81",
     ]
     assert library.pv_stream_process(left_alone, x.ctypes.data, two.ctypes.data, len(x)) == OK
     assert np.array_equal(one, two)

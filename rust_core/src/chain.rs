@@ -505,6 +505,14 @@ impl Chain {
     pub fn express(&mut self, mood: Manner, half_life_hops: f32) -> Result<(), DspError> {
         self.path.express(mood, half_life_hops)
     }
+
+    /// As [`Path::set_delivery`].
+    ///
+    /// # Errors
+    /// `out_of_range`; the old delivery stays.
+    pub fn set_delivery(&mut self, delivery: Delivery) -> Result<(), DspError> {
+        self.path.set_delivery(delivery)
+    }
 }
 
 impl Stage for Chain {

@@ -43,6 +43,14 @@ typedef struct {
     float tract_octaves;      /* of the vocal tract's length: log2, -0.5 to 0.5; longer is lower formants */
 } pv_manner;
 
+/* The small movements of a voice; 1, 0, 0, 0 leaves those of the speaker. */
+typedef struct {
+    float dynamics;          /* deviations of the level from its mean, as a multiple of the speaker's: 0 to 2 */
+    float vibrato_semitones; /* how far F0 swings 5.5 times a second in sounds that last: 0 to 1 */
+    float jitter;            /* standard deviation of F0 from hop to hop, as a share of it: 0 to 0.05 */
+    float onset_db;          /* more level where a sound begins: -6 to 6 */
+} pv_delivery;
+
 /* What the newest hop of 10 ms was like, and what has gone wrong so far. */
 typedef struct {
     float input_db;      /* dBFS, -120 for silence */
@@ -81,7 +89,17 @@ int pv_stream_set_manner(pv_stream *stream, const pv_manner *manner);
  * hops of 10 ms; 0 for one that stays until the next. PV_REFUSED as above: the old mood stays. */
 int pv_stream_express(pv_stream *stream, const pv_manner *mood, float half_life_hops);
 
-/* Forgets what was heard, and the mood; targets and manner stay. */
+/* Delivers so until told otherwise, over 200 ms; it outlasts a reset. PV_REFUSED as above: the old one stays. */
+int pv_stream_set_delivery(pv_stream *stream, const pv_delivery *delivery);
+
+/* Falls silent, because the other has begun to speak: fades within release_ms, 10 to 80, from the next sample
+ * on. What it is given from then on it hears, so that it goes on knowing the speaker, and does not say. */
+int pv_stream_stop(pv_stream *stream, float release_ms);
+
+/* Speaks again, of what it is given from now on: what was pending is not said any more. */
+int pv_stream_resume(pv_stream *stream);
+
+/* Forgets what was heard, the mood, and that it was stopped; targets, manner and delivery stay. */
 int pv_stream_reset(pv_stream *stream);
 
 int pv_stream_status(const pv_stream *stream, pv_status *status);

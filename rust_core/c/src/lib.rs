@@ -9,7 +9,7 @@ use std::fmt::Display;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::Path as File;
 
-use persona_dsp::{Chain, DspError, Manner, Network, Path, ProsodyTargets, Stage};
+use persona_dsp::{Chain, Delivery, DspError, Fade, Manner, Network, Path, ProsodyTargets, Stage};
 
 /// As of the streams of the Python package.
 const NOISE_SEED: u64 = 0x05A3_A47A;
@@ -26,7 +26,10 @@ pub struct PvNetwork {
     lookahead: usize,
 }
 
-pub struct PvStream(Chain);
+pub struct PvStream {
+    chain: Chain,
+    fade: Fade,
+}
 
 #[repr(C)]
 pub struct PvStatus {
@@ -58,6 +61,25 @@ impl From<&PvManner> for Manner {
             breath_db: of.breath_db,
             tilt_db: of.tilt_db,
             tract_octaves: of.tract_octaves,
+        }
+    }
+}
+
+#[repr(C)]
+pub struct PvDelivery {
+    pub dynamics: f32,
+    pub vibrato_semitones: f32,
+    pub jitter: f32,
+    pub onset_db: f32,
+}
+
+impl From<&PvDelivery> for Delivery {
+    fn from(of: &PvDelivery) -> Self {
+        Self {
+            dynamics: of.dynamics,
+            vibrato_semitones: of.vibrato_semitones,
+            jitter: of.jitter,
+            onset_db: of.onset_db,
         }
     }
 }
@@ -136,7 +158,9 @@ pub unsafe extern "C" fn pv_stream_open(
         let targets = ProsodyTargets { register_hz, range };
         let path = Path::new(sample_rate, network.lookahead, targets, NOISE_SEED);
         let path = path.map_err(|error| error.to_string())?;
-        Ok(PvStream(Chain::new(path, network.network.clone())))
+        let fade = Fade::new(sample_rate).map_err(|error| error.to_string())?;
+        let chain = Chain::new(path, network.network.clone());
+        Ok(PvStream { chain, fade })
     })
 }
 
@@ -155,7 +179,7 @@ pub unsafe extern "C" fn pv_stream_close(stream: *mut PvStream) {
 #[no_mangle]
 pub unsafe extern "C" fn pv_stream_latency(stream: *const PvStream) -> usize {
     // SAFETY: open, the caller says.
-    unsafe { stream.as_ref() }.map_or(0, |stream| stream.0.latency())
+    unsafe { stream.as_ref() }.map_or(0, |stream| stream.chain.latency())
 }
 
 /// Work on an open stream.
@@ -164,35 +188,36 @@ pub unsafe extern "C" fn pv_stream_latency(stream: *const PvStream) -> usize {
 /// An open stream that no other thread uses, or NULL.
 unsafe fn on(
     stream: *mut PvStream,
-    work: impl FnOnce(&mut Chain) -> Result<(), DspError>,
+    work: impl FnOnce(&mut PvStream) -> Result<(), DspError>,
 ) -> c_int {
     guarded(|| {
         // SAFETY: open and ours alone, the caller says.
         let Some(stream) = (unsafe { stream.as_mut() }) else {
             return fails(NULL, "stream must not be NULL");
         };
-        match work(&mut stream.0) {
+        match work(stream) {
             Ok(()) => OK,
             Err(error) => fails(REFUSED, error),
         }
     })
 }
 
-/// The same, with a manner.
+/// The same, with what a pointer leads to.
 ///
 /// # Safety
-/// As of `on`; a manner, or NULL.
-unsafe fn in_manner(
+/// As of `on`; one of these, or NULL.
+unsafe fn with<T>(
     stream: *mut PvStream,
-    manner: *const PvManner,
-    work: impl FnOnce(&mut Chain, Manner) -> Result<(), DspError>,
+    what: &str,
+    of: *const T,
+    work: impl FnOnce(&mut Chain, &T) -> Result<(), DspError>,
 ) -> c_int {
     // SAFETY: the caller says that it is one.
-    let Some(manner) = (unsafe { manner.as_ref() }) else {
-        return fails(NULL, "manner must not be NULL");
+    let Some(of) = (unsafe { of.as_ref() }) else {
+        return fails(NULL, format_args!("{what} must not be NULL"));
     };
     // SAFETY: handed on.
-    unsafe { on(stream, |chain| work(chain, manner.into())) }
+    unsafe { on(stream, |stream| work(&mut stream.chain, of)) }
 }
 
 /// # Safety
@@ -204,15 +229,21 @@ pub unsafe extern "C" fn pv_stream_process(
     output: *mut f32,
     n: usize,
 ) -> c_int {
-    let process = |chain: &mut Chain| {
+    let process = |stream: &mut PvStream| {
         let (mut heard, mut said) = ([0.0; PIECE], [0.0; PIECE]);
         for at in (0..n).step_by(PIECE) {
             let len = PIECE.min(n - at);
             // SAFETY: `at + len <= n`, and the caller says that so many can be read.
             unsafe { std::ptr::copy_nonoverlapping(input.add(at), heard.as_mut_ptr(), len) };
-            chain.process(&heard[..len], &mut said[..len])?;
+            stream.chain.process(&heard[..len], &mut said[..len])?;
+            let faded = if stream.fade.idle() {
+                &said
+            } else {
+                stream.fade.process(&said[..len], &mut heard[..len])?;
+                &heard
+            };
             // SAFETY: the same, of writing.
-            unsafe { std::ptr::copy_nonoverlapping(said.as_ptr(), output.add(at), len) };
+            unsafe { std::ptr::copy_nonoverlapping(faded.as_ptr(), output.add(at), len) };
         }
         Ok(())
     };
@@ -240,7 +271,7 @@ pub unsafe extern "C" fn pv_stream_set_targets(
 ) -> c_int {
     let targets = ProsodyTargets { register_hz, range };
     // SAFETY: handed on.
-    unsafe { on(stream, |chain| chain.set_targets(targets)) }
+    unsafe { on(stream, |stream| stream.chain.set_targets(targets)) }
 }
 
 /// # Safety
@@ -250,8 +281,9 @@ pub unsafe extern "C" fn pv_stream_set_manner(
     stream: *mut PvStream,
     manner: *const PvManner,
 ) -> c_int {
+    let set = |chain: &mut Chain, manner: &PvManner| chain.set_manner(manner.into());
     // SAFETY: handed on.
-    unsafe { in_manner(stream, manner, Chain::set_manner) }
+    unsafe { with(stream, "manner", manner, set) }
 }
 
 /// # Safety
@@ -262,17 +294,51 @@ pub unsafe extern "C" fn pv_stream_express(
     mood: *const PvManner,
     half_life_hops: f32,
 ) -> c_int {
-    let express = |chain: &mut Chain, mood| chain.express(mood, half_life_hops);
+    let express = |chain: &mut Chain, mood: &PvManner| chain.express(mood.into(), half_life_hops);
     // SAFETY: handed on.
-    unsafe { in_manner(stream, mood, express) }
+    unsafe { with(stream, "mood", mood, express) }
+}
+
+/// # Safety
+/// An open stream that no other thread uses, or NULL; a delivery, or NULL.
+#[no_mangle]
+pub unsafe extern "C" fn pv_stream_set_delivery(
+    stream: *mut PvStream,
+    delivery: *const PvDelivery,
+) -> c_int {
+    let set = |chain: &mut Chain, delivery: &PvDelivery| chain.set_delivery(delivery.into());
+    // SAFETY: handed on.
+    unsafe { with(stream, "delivery", delivery, set) }
+}
+
+/// # Safety
+/// An open stream that no other thread uses, or NULL.
+#[no_mangle]
+pub unsafe extern "C" fn pv_stream_stop(stream: *mut PvStream, release_ms: f32) -> c_int {
+    // SAFETY: handed on.
+    unsafe { on(stream, |stream| stream.fade.close(release_ms.into())) }
+}
+
+/// # Safety
+/// An open stream that no other thread uses, or NULL.
+#[no_mangle]
+pub unsafe extern "C" fn pv_stream_resume(stream: *mut PvStream) -> c_int {
+    let resume = |stream: &mut PvStream| {
+        stream.fade.resume(stream.chain.latency());
+        Ok(())
+    };
+    // SAFETY: handed on.
+    unsafe { on(stream, resume) }
 }
 
 /// # Safety
 /// An open stream that no other thread uses, or NULL.
 #[no_mangle]
 pub unsafe extern "C" fn pv_stream_reset(stream: *mut PvStream) -> c_int {
-    let reset = |chain: &mut Chain| {
-        chain.reset();
+    let reset = |stream: &mut PvStream| {
+        stream.chain.reset();
+        stream.fade.resume(0);
+        stream.fade.reset();
         Ok(())
     };
     // SAFETY: handed on.
@@ -287,7 +353,7 @@ pub unsafe extern "C" fn pv_stream_status(stream: *const PvStream, status: *mut 
     let (Some(stream), false) = (unsafe { stream.as_ref() }, status.is_null()) else {
         return fails(NULL, "stream and status must not be NULL");
     };
-    let now = stream.0.status();
+    let now = stream.chain.status();
     let told = PvStatus {
         input_db: now.input_db,
         output_db: now.output_db,

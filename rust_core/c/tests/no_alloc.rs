@@ -5,8 +5,9 @@ use std::ptr::{null, null_mut};
 
 use persona_voice::{
     pv_last_error, pv_network_close, pv_network_open, pv_stream_close, pv_stream_express,
-    pv_stream_latency, pv_stream_open, pv_stream_process, pv_stream_reset, pv_stream_set_manner,
-    pv_stream_set_targets, pv_stream_status, PvManner, PvStatus, PvStream,
+    pv_stream_latency, pv_stream_open, pv_stream_process, pv_stream_reset, pv_stream_resume,
+    pv_stream_set_delivery, pv_stream_set_manner, pv_stream_set_targets, pv_stream_status,
+    pv_stream_stop, PvDelivery, PvManner, PvStatus, PvStream,
 };
 
 use crate::heap::heap_calls;
@@ -29,6 +30,16 @@ const SHOUTED: PvManner = PvManner {
 const ABSURD: PvManner = PvManner {
     tilt_db: f32::NAN,
     ..SHOUTED
+};
+const TREMBLING: PvDelivery = PvDelivery {
+    dynamics: 1.5,
+    vibrato_semitones: 0.5,
+    jitter: 0.01,
+    onset_db: 2.0,
+};
+const BROKEN: PvDelivery = PvDelivery {
+    jitter: 0.0625,
+    ..TREMBLING
 };
 const OK: i32 = 0;
 const NULL: i32 = -1;
@@ -68,6 +79,12 @@ fn an_open_stream_leaves_the_heap_alone() {
             assert_eq!(pv_stream_set_targets(stream, 210.0, 1.1), OK);
             assert_eq!(pv_stream_set_manner(stream, &SHOUTED), OK);
             assert_eq!(pv_stream_express(stream, &SHOUTED, 300.0), OK);
+            assert_eq!(pv_stream_set_delivery(stream, &TREMBLING), OK);
+            assert_eq!(pv_stream_stop(stream, 40.0), OK);
+            let place = block.as_mut_ptr();
+            assert_eq!(pv_stream_process(stream, place, place, 2000), OK);
+            assert_eq!(pv_stream_resume(stream), OK);
+            assert_eq!(pv_stream_process(stream, place, place, 2000), OK);
             assert_eq!(pv_stream_status(stream, status.as_mut_ptr()), OK);
             assert_eq!(pv_stream_reset(stream), OK);
         }
@@ -102,6 +119,17 @@ fn a_refused_call_leaves_the_heap_alone_and_says_why() {
             let express = pv_stream_express(stream, &SHOUTED, -1.0);
             let half_life = "half-life in hops must lie in 0..=1000000000, got -1";
             refused(express, REFUSED, half_life);
+            let no_mood = pv_stream_express(stream, null(), 1.0);
+            refused(no_mood, NULL, "mood must not be NULL");
+            let jitter = "jitter must lie in 0..=0.05, got 0.0625";
+            let broken = pv_stream_set_delivery(stream, &BROKEN);
+            refused(broken, REFUSED, jitter);
+            let nothing = pv_stream_set_delivery(stream, null());
+            refused(nothing, NULL, "delivery must not be NULL");
+            let stop = pv_stream_stop(stream, 5.0);
+            refused(stop, REFUSED, "release_ms must lie in 10..=80, got 5");
+            refused(pv_stream_stop(null_mut(), 40.0), NULL, none);
+            refused(pv_stream_resume(null_mut()), NULL, none);
             refused(pv_stream_reset(null_mut()), NULL, none);
             let status = pv_stream_status(stream, null_mut());
             refused(status, NULL, "stream and status must not be NULL");
