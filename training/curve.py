@@ -11,30 +11,22 @@ N samples of look-ahead, as fp32 safetensors, for `benches lookahead`.
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import soundfile
 import torch
 from safetensors.torch import save
 from torch import nn
 
 from persona_voice.converter import MODES
-from persona_voice.model.adaptation import head_of, head_tensors, heard, read_by_heads, ridge
 from persona_voice.model.config import NetworkConfig
 from persona_voice.model.network import ConverterNetwork, log_amplitudes
 from persona_voice.model.torch_converter import network_of
-from persona_voice.model.weights import Weights, read_weights
+from persona_voice.model.weights import read_weights
 from training.export import scale_contrast
-from training.synthesis import HOP
+from training.heads import fitted
 from training.tune import Tuner, tuning_arguments
 from training.whole import whole
 
 # In samples at 24 kHz, of heads that no mode has.
 LOOKAHEADS = (240, 480, 720)
-MINUTES = 40.0
-RIDGE = 10.0
-# Frames whose loudest band is less than this below the loud ones, in nepers.
-QUIETEST, LOUD_PERCENTILE = 5.0, 95
-FIT_SEED = 1
 
 
 @dataclass(frozen=True)
@@ -69,43 +61,12 @@ class CurveTuner(Tuner):
     def exported(self, file: Path) -> CurveNetwork:
         weights = read_weights(file)
         network = CurveNetwork(CurveConfig(**vars(weights.config)))
+        others = fitted(weights, self.options.cache / "speech", {str(of): of for of in LOOKAHEADS})
         network.load_state_dict(
-            network_of(weights).state_dict() | fitted(weights, self.options.cache / "speech")
+            network_of(weights).state_dict()
+            | {name: torch.from_numpy(tensor) for name, tensor in others.items()}
         )
         return network
-
-
-def fitted(weights: Weights, folder: Path) -> dict[str, torch.Tensor]:
-    """Heads for `LOOKAHEADS`, by the names that the network has for them."""
-    network, studio = network_of(weights), head_of(weights, "studio")
-    width = weights.config.channels + 1
-    products = {of: np.zeros((width, width)) for of in LOOKAHEADS}
-    answers = {of: np.zeros((width, studio.shape[1])) for of in LOOKAHEADS}
-    files = np.random.default_rng(FIT_SEED).permutation(sorted(folder.glob("*.flac")))
-    seconds = 0.0
-    for file in files:
-        samples, rate = soundfile.read(file, dtype="float32")
-        seconds += len(samples) / rate
-        body, loudest = heard(network, np.ascontiguousarray(samples))
-        x, loud = read_by_heads(body), loudest["studio"]
-        wanted = x @ studio
-        for of in LOOKAHEADS:
-            later = (weights.config.studio_lookahead - of) // HOP
-            taken = loud[later:] > np.percentile(loud, LOUD_PERCENTILE) - QUIETEST
-            earlier = x[: len(x) - later][taken]
-            products[of] += earlier.T @ earlier
-            answers[of] += earlier.T @ wanted[later:][taken]
-        if seconds > 60 * MINUTES:
-            break
-    if seconds == 0:
-        raise SystemExit(f"{folder} must hold speech, as training.speech makes it")
-    keep = ridge(RIDGE, width - 1)
-    made = {}
-    for of in LOOKAHEADS:
-        head = np.linalg.solve(products[of] + keep, answers[of])
-        tensors = head_tensors(str(of), head)
-        made |= {name: torch.from_numpy(tensor) for name, tensor in tensors.items()}
-    return made
 
 
 def main() -> None:

@@ -48,13 +48,11 @@ RESOLUTIONS = (1024, 512, 256)
 AUDIBLE = 3e-5
 # Log amplitude in a band about which a difference begins to count.
 QUIET = -9.0
+CRITIC_RATE = 4e-4
 # Orthogonal steps bear a larger rate than AdamW's.
 HIDDEN_RATE = 2.0
 HELD_OUT_PAIRS = 8
 SEED = 7
-SEED_HELP = (
-    "of the batches; with that of the run that --begin comes from, the same crops come again"
-)
 
 
 def envelope_loss(got: Tensor, wanted: Tensor) -> Tensor:
@@ -140,7 +138,7 @@ class Trainer:
         # What goes up is two matrices, for this frame and for the earlier one.
         self.hidden_optimizer = Muon([{"params": up, "taps": 2}, {"params": down}], lr=options.rate)
         self.critic_optimizer = torch.optim.AdamW(
-            self.critic.parameters(), lr=4e-4, betas=(0.5, 0.9)
+            self.critic.parameters(), lr=CRITIC_RATE, betas=(0.5, 0.9)
         )
         self.step = 0
         self.file = options.cache / "runs" / f"{options.run}.pt"
@@ -268,6 +266,9 @@ class Trainer:
         """
         real, fake = self.critic(wanted)[-1], self.critic(got.detach())[-1]
         verdict = ((real - 1) ** 2).mean() + (fake**2).mean()
+        # Learning at one rate to the end, it would leave the network behind, which slows down.
+        for group in self.critic_optimizer.param_groups:
+            group["lr"] = CRITIC_RATE * self.rate() / self.options.rate
         self.critic_optimizer.zero_grad(set_to_none=True)
         verdict.backward()
         self.critic_optimizer.step()
@@ -318,14 +319,26 @@ class Trainer:
         self.save()
 
 
-def main() -> None:
-    parser = arguments(__doc__, steps=8000)
-    parser.add_argument("--run", default="first")
-    parser.add_argument("--begin", type=Path, help="weights to go on from, as exported")
-    parser.add_argument("--rate", type=float, default=1.5e-3)
+def run_arguments(
+    about: str | None, steps: int, run: str, rate: float, begin: bool
+) -> argparse.ArgumentParser:
+    """What every program that trains the converter may be told, and must where it has to `begin` with weights."""
+    parser = arguments(about, steps)
+    parser.add_argument("--run", default=run)
+    parser.add_argument(
+        "--begin", type=Path, required=begin, help="weights to go on from, as exported"
+    )
+    parser.add_argument("--rate", type=float, default=rate)
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=SEED, help=SEED_HELP)
-    options = parser.parse_args()
+    again = (
+        "of the batches; with that of the run that --begin comes from, the same crops come again"
+    )
+    parser.add_argument("--seed", type=int, default=SEED, help=again)
+    return parser
+
+
+def main() -> None:
+    options = run_arguments(__doc__, steps=8000, run="first", rate=1.5e-3, begin=False).parse_args()
     torch.set_num_threads(options.threads)
     Trainer(options).run()
 

@@ -10,6 +10,7 @@ melody. A discriminator of envelope pictures and the pairs keep her voice hers.
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -17,14 +18,17 @@ from torch import Tensor
 
 from persona_voice.converter import BANDS
 from persona_voice.model.contrast import CONTRAST, contrast
-from persona_voice.model.network import ENVELOPE_CEILING, ENVELOPE_FLOOR
+from persona_voice.model.network import ENVELOPE_CEILING, ENVELOPE_FLOOR, ConverterNetwork
+from persona_voice.model.torch_converter import network_of
+from persona_voice.model.weights import Weights, read_weights
 from training.data import CropConfig, of_pairs
 from training.ear import EDGE, Ear, load_said
-from training.learning import arguments, device
+from training.heads import fitted
+from training.learning import device
 from training.put_back import PutBack
 from training.recognition import Recognition
 from training.synthesis import HOP
-from training.train import SEED, SEED_HELP, Trainer, envelope_loss
+from training.train import Trainer, envelope_loss, run_arguments
 
 LABELLED_WEIGHT, UNLIKE_WEIGHT, STRANGE_WEIGHT = 0.25, 0.4, 1.5
 # Against the weights of the adversary in training.
@@ -42,6 +46,16 @@ class Tuner(Trainer):
         self.said = load_said(self.options.cache)
         self.recognition = Recognition().to(device())
         self.contrast = torch.from_numpy(contrast(CONTRAST)).float().to(device())
+
+    def exported(self, file: Path) -> ConverterNetwork:
+        """With a live head that is fitted, where it shall look ahead more or less than the one exported."""
+        weights = read_weights(file)
+        of = self.config.live_lookahead
+        if of != weights.config.live_lookahead:
+            head = fitted(weights, self.options.cache / "speech", {"live": of})
+            config = replace(weights.config, live_lookahead=of)
+            weights = Weights(config, weights.tensors | head)
+        return network_of(weights)
 
     def loss(self, batch: tuple[Tensor, ...], crop: CropConfig) -> tuple[Tensor, dict[str, float]]:
         mel, wanted, sound, pulse = batch
@@ -99,13 +113,8 @@ class Tuner(Trainer):
 
 def tuning_arguments(about: str | None, steps: int, run: str) -> argparse.ArgumentParser:
     """What every program that tunes may be told."""
-    parser = arguments(about, steps)
+    parser = run_arguments(about, steps, run, rate=6e-4, begin=True)
     parser.add_argument("--models", type=Path, required=True)
-    parser.add_argument("--begin", type=Path, required=True, help="weights as exported")
-    parser.add_argument("--run", default=run)
-    parser.add_argument("--rate", type=float, default=6e-4)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=SEED, help=SEED_HELP)
     return parser
 
 

@@ -1,18 +1,21 @@
 """Tuning goes where her sound says what the speaker says."""
 
 import argparse
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 from torch import Tensor, nn
 
 from persona_voice.build import weights_folder
+from persona_voice.model.config import NetworkConfig
 from persona_voice.persona.persona import load_persona
 from training import tune
-from training.data import HOP, CropConfig, of_pairs
+from training.data import HOP, RATE, CropConfig, of_pairs
 from training.ear import DIRECTIONS, Said
-from training.train import Trainer
 from training.tune import Tuner
 
 BATCH, WIDE = 10, 129
@@ -44,16 +47,19 @@ def some_said() -> Said:
 
 
 @pytest.fixture
-def tuner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trainer:
+def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> argparse.Namespace:
     monkeypatch.setattr(tune, "Ear", Ear)
     monkeypatch.setattr(tune, "Recognition", Recognition)
     monkeypatch.setattr(tune, "load_said", lambda _cache: some_said())
     begin = weights_folder() / load_persona("samantha").weights
-    return Tuner(
-        argparse.Namespace(
-            cache=tmp_path, models=tmp_path, run="some", rate=2e-3, steps=1000, begin=begin
-        )
+    return argparse.Namespace(
+        cache=tmp_path, models=tmp_path, run="some", rate=2e-3, steps=1000, begin=begin
     )
+
+
+@pytest.fixture
+def tuner(options: argparse.Namespace) -> Tuner:
+    return Tuner(options)
 
 
 def batch(reach: int) -> tuple[Tensor, ...]:
@@ -84,6 +90,32 @@ def test_only_some_are_listened_to_and_each_head_in_turn(tuner: Tuner) -> None:
         loss, _ = tuner.loss((mel, envelopes, sound, pulse), CROP)
         assert tuner.dear() == dear
         assert all(grad.abs().sum() > 0 for grad in torch.autograd.grad(loss, heads))
+
+
+class OtherLookahead(Tuner):
+    config_type = partial(NetworkConfig, live_lookahead=1440)
+
+
+def test_a_live_head_that_shall_look_ahead_otherwise_begins_as_a_fitted_one(
+    options: argparse.Namespace, tuner: Tuner
+) -> None:
+    (options.cache / "speech").mkdir()
+    buzz = np.sign(np.sin(np.arange(2 * RATE) * 0.05)).astype(np.float32) / 10
+    soundfile.write(options.cache / "speech" / "some.flac", buzz, RATE)
+    other = OtherLookahead(options).network.state_dict()
+    assert other.keys() == tuner.network.state_dict().keys()
+    for name, tensor in tuner.network.state_dict().items():
+        assert torch.equal(other[name], tensor) == (not name.startswith("heads.live")), name
+
+
+def test_the_critic_slows_down_with_the_network(tuner: Tuner) -> None:
+    given = batch(tuner.reach)
+    rates = []
+    for step in (200, 999):
+        tuner.step = step
+        tuner.train_step(given, CROP)
+        rates.append(tuner.critic_optimizer.param_groups[0]["lr"])
+    assert rates[1] / rates[0] == pytest.approx(0.03, rel=0.2)
 
 
 def test_what_is_heard_becomes_what_is_said(tuner: Tuner) -> None:
