@@ -177,19 +177,24 @@ def test_stopped_and_delivering_otherwise_it_gives_the_samples_that_python_gives
         return y
 
     delivered = both(x)
+    assert not np.array_equal(delivered, build.open_stream(persona, RATE).process(x))
     assert library.pv_stream_stop(stream, 30.0) == OK
     python.stop(30.0)
     assert not both(x)[RATE * 30 // 1000 :].any()
     assert library.pv_stream_resume(stream) == OK
     python.resume()
     assert both(x)[python.latency_samples :].any()
-    # A reset ends the stop, and not the delivery.
-    assert library.pv_stream_stop(stream, 30.0) == OK
-    python.stop(30.0)
-    both(x)
-    assert library.pv_stream_reset(stream) == OK
-    python.reset()
-    assert np.array_equal(both(x), delivered)
+    # A reset ends the stop, and not the delivery: silent, while it falls, and while it is to open.
+    for heard, resumed in ((RATE, False), (RATE // 100, False), (RATE // 100, True)):
+        assert library.pv_stream_stop(stream, 30.0) == OK
+        python.stop(30.0)
+        both(x[:heard])
+        if resumed:
+            assert library.pv_stream_resume(stream) == OK
+            python.resume()
+        assert library.pv_stream_reset(stream) == OK
+        python.reset()
+        assert np.array_equal(both(x), delivered)
     library.pv_stream_close(stream)
     library.pv_network_close(network)
 

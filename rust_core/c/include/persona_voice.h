@@ -89,14 +89,17 @@ int pv_stream_set_manner(pv_stream *stream, const pv_manner *manner);
  * hops of 10 ms; 0 for one that stays until the next. PV_REFUSED as above: the old mood stays. */
 int pv_stream_express(pv_stream *stream, const pv_manner *mood, float half_life_hops);
 
-/* Delivers so until told otherwise, over 200 ms; it outlasts a reset. PV_REFUSED as above: the old one stays. */
+/* Delivers so until told otherwise, over 200 ms, or from the first hop on after a reset, which it outlasts.
+ * PV_REFUSED as above: the old delivery stays. */
 int pv_stream_set_delivery(pv_stream *stream, const pv_delivery *delivery);
 
 /* Falls silent, because the other has begun to speak: fades within release_ms, 10 to 80, from the next sample
- * on. What it is given from then on it hears, so that it goes on knowing the speaker, and does not say. */
+ * on. What it is given from then on it hears, so that it goes on knowing the speaker, and does not say. A fall
+ * that has begun keeps its time. PV_REFUSED for another time. */
 int pv_stream_stop(pv_stream *stream, float release_ms);
 
-/* Speaks again, of what it is given from now on: what was pending is not said any more. */
+/* Speaks again, of what it is given from now on: what was pending is not said any more. Without a stop before
+ * it nothing changes. */
 int pv_stream_resume(pv_stream *stream);
 
 /* Forgets what was heard, the mood, and that it was stopped; targets, manner and delivery stay. */
