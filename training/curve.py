@@ -19,7 +19,6 @@ from persona_voice.converter import MODES
 from persona_voice.model.config import NetworkConfig
 from persona_voice.model.network import ConverterNetwork, log_amplitudes
 from persona_voice.model.torch_converter import network_of
-from persona_voice.model.weights import read_weights
 from training.export import scale_contrast
 from training.heads import fitted
 from training.tune import Tuner, tuning_arguments
@@ -59,7 +58,7 @@ class CurveTuner(Tuner):
     config_type, network_type = CurveConfig, CurveNetwork
 
     def exported(self, file: Path) -> CurveNetwork:
-        weights = read_weights(file)
+        weights = self.begun(file)
         network = CurveNetwork(CurveConfig(**vars(weights.config)))
         others = fitted(weights, self.options.cache / "speech", {str(of): of for of in LOOKAHEADS})
         network.load_state_dict(

@@ -20,7 +20,7 @@ FIT_SEED = 1
 
 def fitted(weights: Weights, speech: Path, lookaheads: Mapping[str, int]) -> Tensors:
     """For each name of a head, and the samples that it looks ahead, the one that says most nearly (ridge regression)
-    what the studio head says of the same moments, on 40 minutes of the speech in a folder."""
+    what the studio head says of the same moments, on so many `MINUTES` of the speech in a folder."""
     network, studio = network_of(weights), head_of(weights, "studio")
     width = weights.config.channels + 1
     products = {name: np.zeros((width, width)) for name in lookaheads}

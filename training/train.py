@@ -266,9 +266,6 @@ class Trainer:
         """
         real, fake = self.critic(wanted)[-1], self.critic(got.detach())[-1]
         verdict = ((real - 1) ** 2).mean() + (fake**2).mean()
-        # Learning at one rate to the end, it would leave the network behind, which slows down.
-        for group in self.critic_optimizer.param_groups:
-            group["lr"] = CRITIC_RATE * self.rate() / self.options.rate
         self.critic_optimizer.zero_grad(set_to_none=True)
         verdict.backward()
         self.critic_optimizer.step()
@@ -319,15 +316,10 @@ class Trainer:
         self.save()
 
 
-def run_arguments(
-    about: str | None, steps: int, run: str, rate: float, begin: bool
-) -> argparse.ArgumentParser:
-    """What every program that trains the converter may be told, and must where it has to `begin` with weights."""
+def run_arguments(about: str | None, steps: int, run: str, rate: float) -> argparse.ArgumentParser:
+    """What every program that trains the converter may be told."""
     parser = arguments(about, steps)
     parser.add_argument("--run", default=run)
-    parser.add_argument(
-        "--begin", type=Path, required=begin, help="weights to go on from, as exported"
-    )
     parser.add_argument("--rate", type=float, default=rate)
     parser.add_argument("--workers", type=int, default=1)
     again = (
@@ -338,7 +330,9 @@ def run_arguments(
 
 
 def main() -> None:
-    options = run_arguments(__doc__, steps=8000, run="first", rate=1.5e-3, begin=False).parse_args()
+    parser = run_arguments(__doc__, steps=8000, run="first", rate=1.5e-3)
+    parser.add_argument("--begin", type=Path, help="weights to go on from, as exported")
+    options = parser.parse_args()
     torch.set_num_threads(options.threads)
     Trainer(options).run()
 

@@ -6,7 +6,8 @@ The envelopes of labelled speech are no truth, only what a network or teacher ma
 little, and her sound, with the contrast that the export gives it and what `Articulation` puts back, is heard by
 Whisper itself beside the speaker's own, clean: along the directions that are words (`training.ear`) the two shall be
 the same. And by Resemblyzer: she shall be recognised, though no more surely than by her own envelopes with the same
-melody. A discriminator of envelope pictures and the pairs keep her voice hers.
+melody. A discriminator of envelope pictures and the pairs keep her voice hers. Where `NetworkConfig` has another live look-ahead
+than the weights, its head begins as one that is fitted (`training.heads`) to the speech in ``DIR/speech``.
 """
 
 import argparse
@@ -28,7 +29,7 @@ from training.learning import device
 from training.put_back import PutBack
 from training.recognition import Recognition
 from training.synthesis import HOP
-from training.train import Trainer, envelope_loss, run_arguments
+from training.train import CRITIC_RATE, Trainer, envelope_loss, run_arguments
 
 LABELLED_WEIGHT, UNLIKE_WEIGHT, STRANGE_WEIGHT = 0.25, 0.4, 1.5
 # Against the weights of the adversary in training.
@@ -48,14 +49,23 @@ class Tuner(Trainer):
         self.contrast = torch.from_numpy(contrast(CONTRAST)).float().to(device())
 
     def exported(self, file: Path) -> ConverterNetwork:
-        """With a live head that is fitted, where it shall look ahead more or less than the one exported."""
+        return network_of(self.begun(file))
+
+    def begun(self, file: Path) -> Weights:
+        """Exported weights; with a live head that is fitted, where it shall look ahead more or less than theirs."""
         weights = read_weights(file)
         of = self.config.live_lookahead
         if of != weights.config.live_lookahead:
             head = fitted(weights, self.options.cache / "speech", {"live": of})
             config = replace(weights.config, live_lookahead=of)
             weights = Weights(config, weights.tensors | head)
-        return network_of(weights)
+        return weights
+
+    def train_step(self, batch: tuple[Tensor, ...], crop: CropConfig) -> dict[str, float]:
+        # Learning at one rate to the end, the critic would leave the network behind, which slows down.
+        for group in self.critic_optimizer.param_groups:
+            group["lr"] = CRITIC_RATE * self.rate() / self.options.rate
+        return super().train_step(batch, crop)
 
     def loss(self, batch: tuple[Tensor, ...], crop: CropConfig) -> tuple[Tensor, dict[str, float]]:
         mel, wanted, sound, pulse = batch
@@ -113,7 +123,8 @@ class Tuner(Trainer):
 
 def tuning_arguments(about: str | None, steps: int, run: str) -> argparse.ArgumentParser:
     """What every program that tunes may be told."""
-    parser = run_arguments(about, steps, run, rate=6e-4, begin=True)
+    parser = run_arguments(about, steps, run, rate=6e-4)
+    parser.add_argument("--begin", type=Path, required=True, help="weights as exported")
     parser.add_argument("--models", type=Path, required=True)
     return parser
 
