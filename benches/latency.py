@@ -22,6 +22,7 @@ from persona_voice.converter import (
     BANDS,
     LOG_POWER_OF_NOISE,
     SILENT,
+    SILENT_MEL,
     Frames,
     band_centres_hz,
 )
@@ -88,7 +89,7 @@ class FrameByFrame:
         self.held = int(np.searchsorted(ends_hz, 0.45 * sample_rate, side="right"))
 
     def start(self) -> Frames:
-        return np.full((1, BANDS), np.log(1e-10), np.float32)
+        return np.full((1, BANDS), SILENT_MEL, np.float32)
 
     def step(self, state: Frames, frames: Frames) -> tuple[Frames, Frames]:
         frames = frames.copy()

@@ -78,6 +78,9 @@ class Network:
     def process(self, frames: Frames, /) -> Frames:
         """``[n, 80]`` log-mel to ``[n, 160]`` log amplitudes: 80 of harmonics, 80 of noise."""
     def reset(self) -> None: ...
+    def late_by(self, hops: int) -> Network:
+        """For another stream, which has heard nothing, and hears each frame so many hops, 0 to 200, after it came.
+        ``SettingError`` ``out_of_range``."""
     def clone(self) -> Network: ...
 
 class Articulation:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from persona_voice.build import weights_folder
+from persona_voice.converter import MODES
 from persona_voice.errors import PersonaFileError, WeightsError
 from persona_voice.model.native_converter import NativeConverter, load_converter
 from persona_voice.model.verifier import Verifier, load_verifier, similarity
@@ -123,8 +124,10 @@ def upgrade(store: Store, persona: str, weights: str | Path, at_s: float) -> Upg
     return Upgrade(found.weights, found.voice, unfitted, likeness)
 
 
-def change_over(stream: VoiceStream, persona: Persona, mode: str = "live") -> None:
+def change_over(stream: VoiceStream, persona: Persona) -> None:
     """Takes a stream that speaks to the weights and the voice of `persona`, without a break.
+
+    Of their modes it is the one that looks ahead the most of those that the stream's latency allows.
 
     Raises
     ------
@@ -132,7 +135,9 @@ def change_over(stream: VoiceStream, persona: Persona, mode: str = "live") -> No
         ``other_lookahead``, ``changing_over``; as `VoiceStream.change_over`.
     WeightsError
     """
-    stream.change_over(_converter(persona, mode), persona)
+    modes = sorted((_converter(persona, mode) for mode in MODES), key=lambda of: of.lookahead)
+    allowed = [of for of in modes if of.lookahead <= stream.lookahead] or modes[:1]
+    stream.change_over(allowed[-1], persona)
 
 
 def _least(some: Embeddings, others: Embeddings) -> float:

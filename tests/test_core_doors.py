@@ -282,7 +282,11 @@ DOORS: dict[str, tuple[Callable[[], Any], Make, dict[str, tuple[Make, ...] | Non
         lambda rng: _core.Meter(integer(8_000, 44_100)(rng)),
         ANALYZER,
     ),
-    "Network": (network, any_network, PARTS | {"process": (frames(80),)}),
+    "Network": (
+        network,
+        any_network,
+        PARTS | {"process": (frames(80),), "late_by": (integer(0, 3, 200),)},
+    ),
     "Articulation": (
         _core.Articulation,
         lambda rng: _core.Articulation(),

@@ -162,7 +162,7 @@ TEXTS = {
         "a voice's {} must lie in {}..={}, got {}",
     ),
     "other_lookahead": (
-        "a stream must go over to a converter that looks ahead {} samples, as its own does, or whole hops of {} less, got {}: its latency is fixed",
+        "a stream must go over to a converter that looks ahead {} samples, as its first one did, or whole hops of {} less, got {}: its latency is fixed",
     ),
     "part_of_a_sample": ("raw input must be whole samples of {} bytes, got {} bytes more",),
     "persona_file_format": (

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from persona_voice.build import open_stream
+from persona_voice.converter import MODES
 from persona_voice.errors import WeightsError
 from persona_voice.growth import LIKE_HERSELF, change_over, grow, similarity_to_birth, upgrade
 from persona_voice.model.verifier import load_verifier
@@ -127,6 +128,17 @@ def test_a_stream_that_speaks_is_taken_along_without_a_break(kept: Store) -> Non
     judge = load_verifier()
     one, other = whole[4 * RATE : 12 * RATE], whole[20 * RATE :]
     assert judge.embed(one, RATE) @ judge.embed(other, RATE) > 0.8
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_stream_stays_in_its_mode(kept: Store, mode: str) -> None:
+    before = persona_of(state_on(kept, "iris", 20_001))
+    after = replace(before, weights=str(OLD))
+    stream = open_stream(before, RATE, mode)
+    change_over(stream, after)
+    stream.reset()
+    sound = probes()[1][:RATE]
+    assert np.array_equal(stream.process(sound), open_stream(after, RATE, mode).process(sound))
 
 
 def test_weights_that_cannot_be_read_change_nothing(kept: Store, tmp_path: Path) -> None:

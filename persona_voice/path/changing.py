@@ -21,13 +21,14 @@ class Hearing:
     def __init__(self, converter: Converter, late: int = 0) -> None:
         self.converter = converter
         self._state = converter.start()
+        if late and isinstance(self._state, _core.Network):
+            self._state, late = self._state.late_by(late), 0
         self._waiting = np.full((late, BANDS), SILENT_MEL, np.float32)
 
     @property
     def convert(self) -> "_core.Network | Callable[[Frames], Frames]":
         """What the core runs itself, or calls back."""
-        alone = isinstance(self._state, _core.Network) and not len(self._waiting)
-        return self._state if alone else self
+        return self._state if isinstance(self._state, _core.Network) else self
 
     def __call__(self, frames: Frames) -> Frames:
         if len(self._waiting):

@@ -181,6 +181,11 @@ class VoiceStream:
         return self._latency_samples
 
     @property
+    def lookahead(self) -> int:
+        """Samples at 24 kHz that a converter of this stream may look ahead, as its first one did."""
+        return self._lookahead
+
+    @property
     def manner(self) -> Manner:
         """How she speaks, under any mood. How fast is the source's matter."""
         return self._manner
@@ -243,7 +248,7 @@ class VoiceStream:
         less = self._lookahead - converter.lookahead
         if less < 0 or less % _core.HOP:
             message = (
-                f"a stream must go over to a converter that looks ahead {self._lookahead} samples, as its own does, "
+                f"a stream must go over to a converter that looks ahead {self._lookahead} samples, as its first one did, "
                 f"or whole hops of {_core.HOP} less, got {converter.lookahead}: its latency is fixed"
             )
             raise SettingError(message, code="other_lookahead")

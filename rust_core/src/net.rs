@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::articulation::Articulation;
-use crate::error::{check_room, DspError, TensorName};
+use crate::error::{check_range, check_room, DspError, TensorName};
 use crate::math::dot::dot;
 use crate::math::matrix::Linear;
 use crate::math::mel::{BANDS, LOUDEST, SILENT};
@@ -66,6 +66,8 @@ pub(crate) struct Memory {
     /// Frames heard, scaled: those that are past, then those at hand.
     heard: Vec<f32>,
     past: usize,
+    /// Of these, frames that have come and wait to be worked on.
+    wait: usize,
     /// Of each layer, its `dilation` newest normed inputs, the oldest at `position % dilation`.
     rings: Vec<Vec<f32>>,
     position: usize,
@@ -122,6 +124,8 @@ impl Network {
     pub const WIDTH_IN: usize = BANDS;
     /// Numbers in a frame that comes out.
     pub const WIDTH_OUT: usize = 2 * BANDS;
+    /// Hops by which a network may be late: two seconds.
+    pub const MOST_LATE: usize = 200;
 
     /// `tensor` gives the numbers of a name: `enter.weight` `[channels, input_frames * 80]`,
     /// `enter.bias`, for each layer N `layers.N.norm.weight`, `layers.N.up.*`
@@ -137,7 +141,7 @@ impl Network {
     ) -> Result<Self, DspError> {
         let weights = Weights::new(shape, tensor)?;
         Ok(Self {
-            memory: Memory::new(&weights.shape),
+            memory: Memory::new(&weights.shape, 0),
             room: Room::new(&weights.shape, TOGETHER),
             weights: Arc::new(weights),
         })
@@ -175,9 +179,22 @@ impl Network {
         self.memory.reset();
     }
 
+    /// The same weights for a stream that has heard nothing, and hears each frame so many hops after it came.
+    ///
+    /// # Errors
+    /// `out_of_range`: more than [`Network::MOST_LATE`].
+    pub fn late_by(&self, hops: usize) -> Result<Self, DspError> {
+        check_range("hops", hops as f64, 0.0, Self::MOST_LATE as f64)?;
+        Ok(Self {
+            memory: Memory::new(&self.weights.shape, hops),
+            room: Room::new(&self.weights.shape, TOGETHER),
+            weights: self.weights.clone(),
+        })
+    }
+
     /// The memory of another stream, which has heard nothing.
     pub(crate) fn memory(&self) -> Memory {
-        Memory::new(&self.weights.shape)
+        Memory::new(&self.weights.shape, 0)
     }
 
     /// Room for so many frames at once.
@@ -192,12 +209,13 @@ impl Network {
 }
 
 impl Memory {
-    fn new(shape: &NetShape) -> Self {
-        let past = (shape.input_frames - 1).max(shape.late);
+    fn new(shape: &NetShape, wait: usize) -> Self {
+        let past = (shape.input_frames - 1).max(shape.late) + wait;
         let ring = |dilation: &usize| vec![0.0; dilation * shape.channels];
         let mut made = Self {
             heard: vec![0.0; (past + TOGETHER) * BANDS],
             past,
+            wait,
             rings: shape.dilations.iter().map(ring).collect(),
             position: 0,
             same: 0,
@@ -234,7 +252,7 @@ impl Memory {
             let alike = both.all(|(older, newer)| older.to_bits() == newer.to_bits());
             self.same = if alike { self.same + 1 } else { 0 };
         }
-        self.rests = before > remembered && self.same > before;
+        self.rests = before > remembered + self.wait && self.same > before;
     }
 
     /// How many of these frames, just heard, need an answer of their own.
@@ -246,10 +264,10 @@ impl Memory {
         }
     }
 
-    /// Of each frame at hand the `span` numbers that end with it.
+    /// Of each frame that is worked on the `span` numbers that end with it.
     fn spans(&self, span: usize, rows: &mut [f32]) {
         for (t, row) in rows.chunks_exact_mut(span).enumerate() {
-            let end = (self.past + t + 1) * BANDS;
+            let end = (self.past + t + 1 - self.wait) * BANDS;
             row.copy_from_slice(&self.heard[end - span..end]);
         }
     }
@@ -271,7 +289,7 @@ impl Memory {
 
     /// The speaker's log amplitudes at the moment that frame `t` of these answers for.
     fn own(&self, t: usize, late: usize) -> [f32; BANDS] {
-        let end = (self.past + t + 1 - late) * BANDS;
+        let end = (self.past + t + 1 - self.wait - late) * BANDS;
         let (older, newer) = self.heard[end - BANDS..end + BANDS].split_at(BANDS);
         let mut own = [0.0; BANDS];
         for ((own, newer), older) in own.iter_mut().zip(newer).zip(older) {
@@ -510,6 +528,39 @@ mod tests {
             found.map(|(_, numbers)| numbers.as_slice())
         };
         Network::new(shape, tensor).unwrap()
+    }
+
+    #[test]
+    fn a_late_network_answers_as_one_that_heard_silence_first() {
+        let frame = |k: usize| -((k * 37 % 23) as f32);
+        // Long enough alike in the middle that it rests.
+        let mel = |k: usize| match k / BANDS {
+            30..90 => -5.0,
+            _ => frame(k),
+        };
+        let frames: Vec<f32> = (0..120 * BANDS).map(mel).collect();
+        for hops in [0, 1, 5] {
+            let mut late = network().late_by(hops).unwrap();
+            let mut first = vec![SILENT_MEL; hops * BANDS];
+            first.extend(&frames);
+            let mut expected = vec![f32::NAN; 2 * first.len()];
+            network().process(&first, &mut expected).unwrap();
+            let mut got = vec![f32::NAN; 2 * frames.len()];
+            let (mut at, mut rested) = (0, false);
+            for count in [1, 0, 3, 8, 20, 70, 18] {
+                let (some, out) = (&frames[at * BANDS..], &mut got[at * 2 * BANDS..]);
+                let (some, out) = (&some[..count * BANDS], &mut out[..count * 2 * BANDS]);
+                for (some, out) in some.chunks(BANDS).zip(out.chunks_mut(2 * BANDS)) {
+                    late.process(some, out).unwrap();
+                    rested |= late.memory.rests;
+                }
+                at += count;
+            }
+            assert_eq!(got, expected[..got.len()], "{hops}");
+            assert!(rested);
+        }
+        let refused = network().late_by(Network::MOST_LATE + 1).err().unwrap();
+        assert_eq!(refused.to_string(), "hops must lie in 0..=200, got 201");
     }
 
     #[test]

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from test_stream_moods import RATE, speech
 
+from persona_voice import _core
 from persona_voice.build import weights_folder
-from persona_voice.converter import Frames, Identity, State
+from persona_voice.converter import Converter, Frames, Identity, State
 from persona_voice.errors import SettingError
 from persona_voice.model.native_converter import NativeConverter
 from persona_voice.model.weights import Weights, read_weights
-from persona_voice.path.changing import CROSSING_HOPS, LISTENING_HOPS
+from persona_voice.path.changing import CROSSING_HOPS, LISTENING_HOPS, Hearing
 from persona_voice.path.stream import Samples, VoiceStream
 from persona_voice.persona.persona import load_persona
 from persona_voice.persona.state import Manner
@@ -127,23 +128,60 @@ def test_latency_manner_and_mood_stay_and_the_new_network_runs_in_the_core() -> 
     assert np.array_equal(stream.process(sound[:RATE]), alone.process(sound[:RATE]))
 
 
+STUDIO = NativeConverter(weights(), "studio")
+
+
+class Late:
+    """The softer one in a stream of `studio`'s latency."""
+
+    lookahead = STUDIO.lookahead
+
+    def start(self) -> _core.Network:
+        return SOFTER.start().late_by((self.lookahead - SOFTER.lookahead) // _core.HOP)
+
+
 def test_one_that_looks_ahead_less_hears_so_much_later() -> None:
-    """From `studio` to `live` of the same weights: as `live` that is late, and so it stays."""
-    stream, sound = VoiceStream(NativeConverter(weights(), "studio"), SAMANTHA, RATE), long_speech()
+    stream, sound = VoiceStream(STUDIO, SAMANTHA, RATE), long_speech()
     late = stream.latency_samples
-    stream.change_over(COMMITTED, SAMANTHA)
-    out = [said(stream, sound, [HOP])]
+    stream.change_over(SOFTER, SAMANTHA)
+    out = said(stream, sound, [HOP])
+    expected = said(VoiceStream(Late(), SAMANTHA, RATE), sound, [7 * HOP])  # type: ignore[arg-type]
+    arrived = late + (LISTENING_HOPS + CROSSING_HOPS) * HOP + RATE // 10
+    assert np.abs(out[arrived:] - expected[arrived:]).max() < 1e-5
     stream.reset()
-    out.append(said(stream, sound, [7 * HOP]))
+    assert np.array_equal(said(stream, sound, [7 * HOP]), expected)
     assert stream.latency_samples == late
-    alone = VoiceStream(COMMITTED, SAMANTHA, RATE)
-    after = said(alone, sound, [HOP])
-    lag = late - alone.latency_samples
-    assert lag == (1920 - COMMITTED.lookahead) * RATE // 24_000
-    end = 6 * RATE  # both have listened, and know the speaker
-    for one in out:
-        off = {more: unlike(one[end + lag + more :], after[end:]) for more in (-HOP, 0, HOP)}
-        assert off[0] < 0.6 * min(off[-HOP], off[HOP]), off
+    # And so the envelopes come when the melody does.
+    alone = VoiceStream(SOFTER, SAMANTHA, RATE)
+    after, lag = said(alone, sound, [HOP]), late - alone.latency_samples
+    off = {more: unlike(out[arrived + lag + more :], after[arrived:]) for more in (-HOP, 0, HOP)}
+    assert off[0] < 0.6 * min(off[-HOP], off[HOP]), off
+
+
+def test_from_less_look_ahead_it_goes_back_to_as_much_as_it_began_with() -> None:
+    stream, sound = VoiceStream(STUDIO, SAMANTHA, RATE), long_speech()
+    for converter in (COMMITTED, STUDIO):
+        stream.change_over(converter, SAMANTHA)
+        said(stream, sound[: 6 * RATE], [HOP])
+    stream.reset()
+    again = VoiceStream(STUDIO, SAMANTHA, RATE)
+    assert np.array_equal(said(stream, sound, [HOP]), said(again, sound, [HOP]))
+
+
+# Each with what it takes digital silence for.
+@pytest.mark.parametrize(("converter", "silent"), [(COMMITTED, -23.0), (Identity(), np.log(1e-10))])
+def test_a_late_hearing_hears_the_same_wherever_blocks_end(
+    converter: Converter, silent: float
+) -> None:
+    late, at = Hearing(converter, 4), 0
+    frames = _core.LogMel().process(speech()[:RATE])
+    silence = np.full((4, 80), silent, np.float32)
+    expected = Hearing(converter)(np.concatenate([silence, frames]))
+    for n in (1, 0, 3, 2, 40):
+        assert np.array_equal(late(frames[at : at + n]), expected[at : at + n])
+        at += n
+    # What the core can run itself, it does.
+    assert isinstance(late.convert, _core.Network) == (converter is COMMITTED)
 
 
 def unlike(one: Samples, other: Samples) -> float:
