@@ -31,7 +31,7 @@ from persona_voice.converter import MODES
 from persona_voice.model.config import NetworkConfig
 from persona_voice.model.network import ConverterNetwork
 from persona_voice.model.torch_converter import network_of
-from persona_voice.model.weights import FORMAT, read_weights
+from persona_voice.model.weights import FORMAT, Weights, read_weights
 from training import listener
 from training.data import CropConfig, Crops, Labelled, Pairs, of_pairs
 from training.export import scale_contrast
@@ -177,7 +177,11 @@ class Trainer:
 
     def exported(self, file: Path) -> ConverterNetwork:
         """What exported weights are the network of, with the contrast that they were given."""
-        return network_of(read_weights(file))
+        return network_of(self.begun(file))
+
+    def begun(self, file: Path) -> Weights:
+        """Exported weights, as this run begins with them."""
+        return read_weights(file)
 
     def save(self) -> None:
         state = {name: thing.state_dict() for name, thing in self.parts.items()}
@@ -190,8 +194,12 @@ class Trainer:
         done = min(self.step / self.options.steps, 1.0)
         return float(self.options.rate * min(self.step / 200, 1.0) * cosine(done, 0.03))
 
+    def slowing(self) -> list[tuple[torch.optim.Optimizer, float]]:
+        """What learns at the rate of the step, and at how many times of it."""
+        return [(self.optimizer, 1.0), (self.hidden_optimizer, HIDDEN_RATE)]
+
     def train_step(self, batch: tuple[Tensor, ...], crop: CropConfig) -> dict[str, float]:
-        for optimizer, times in ((self.optimizer, 1.0), (self.hidden_optimizer, HIDDEN_RATE)):
+        for optimizer, times in self.slowing():
             for group in optimizer.param_groups:
                 group["lr"] = self.rate() * times
         loss, said = self.loss(batch, crop)

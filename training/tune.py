@@ -19,9 +19,8 @@ from torch import Tensor
 
 from persona_voice.converter import BANDS
 from persona_voice.model.contrast import CONTRAST, contrast
-from persona_voice.model.network import ENVELOPE_CEILING, ENVELOPE_FLOOR, ConverterNetwork
-from persona_voice.model.torch_converter import network_of
-from persona_voice.model.weights import Weights, read_weights
+from persona_voice.model.network import ENVELOPE_CEILING, ENVELOPE_FLOOR
+from persona_voice.model.weights import Weights
 from training.data import CropConfig, of_pairs
 from training.ear import EDGE, Ear, load_said
 from training.heads import fitted
@@ -48,12 +47,9 @@ class Tuner(Trainer):
         self.recognition = Recognition().to(device())
         self.contrast = torch.from_numpy(contrast(CONTRAST)).float().to(device())
 
-    def exported(self, file: Path) -> ConverterNetwork:
-        return network_of(self.begun(file))
-
     def begun(self, file: Path) -> Weights:
-        """Exported weights; with a live head that is fitted, where it shall look ahead more or less than theirs."""
-        weights = read_weights(file)
+        """With a live head that is fitted, where this run's looks ahead more or less than that of the weights."""
+        weights = super().begun(file)
         of = self.config.live_lookahead
         if of != weights.config.live_lookahead:
             head = fitted(weights, self.options.cache / "speech", {"live": of})
@@ -61,11 +57,9 @@ class Tuner(Trainer):
             weights = Weights(config, weights.tensors | head)
         return weights
 
-    def train_step(self, batch: tuple[Tensor, ...], crop: CropConfig) -> dict[str, float]:
-        # Learning at one rate to the end, the critic would leave the network behind, which slows down.
-        for group in self.critic_optimizer.param_groups:
-            group["lr"] = CRITIC_RATE * self.rate() / self.options.rate
-        return super().train_step(batch, crop)
+    def slowing(self) -> list[tuple[torch.optim.Optimizer, float]]:
+        # Learning at one rate to the end, the critic would leave the network behind.
+        return [*super().slowing(), (self.critic_optimizer, CRITIC_RATE / self.options.rate)]
 
     def loss(self, batch: tuple[Tensor, ...], crop: CropConfig) -> tuple[Tensor, dict[str, float]]:
         mel, wanted, sound, pulse = batch
