@@ -187,7 +187,7 @@ impl Network {
         check_range("hops", hops as f64, 0.0, Self::MOST_LATE as f64)?;
         Ok(Self {
             memory: Memory::new(&self.weights.shape, hops),
-            room: Room::new(&self.weights.shape, TOGETHER),
+            room: self.room(TOGETHER),
             weights: self.weights.clone(),
         })
     }

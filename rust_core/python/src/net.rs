@@ -1,9 +1,10 @@
 use std::collections::HashMap;
 
 use numpy::PyArray2;
-use persona_dsp::{DspError, NetShape, Network as Core};
+use persona_dsp::{NetShape, Network as Core};
 use pyo3::prelude::*;
 
+use crate::batch::number;
 use crate::convert::{block, frames, frames_out, setting_error};
 
 #[pyclass(module = "persona_voice._core")]
@@ -55,16 +56,11 @@ impl Network {
     }
 
     fn late_by(&self, py: Python<'_>, hops: i64) -> PyResult<Self> {
-        let late = match usize::try_from(hops) {
-            Ok(hops) => self.0.late_by(hops),
-            Err(_) => Err(DspError::OutOfRange {
-                what: "hops",
-                min: 0.0,
-                max: Core::MOST_LATE as f64,
-                got: hops as f64,
-            }),
-        };
-        late.map(Self).map_err(|error| setting_error(py, error))
+        let hops = number(py, "hops", hops, 0, Core::MOST_LATE)?;
+        self.0
+            .late_by(hops)
+            .map(Self)
+            .map_err(|error| setting_error(py, error))
     }
 
     fn clone(&self) -> Self {
