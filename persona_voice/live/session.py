@@ -3,18 +3,17 @@
     microphone ─▶ input ring ─▶ worker: stream ─▶ output ring ─▶ loudspeaker
       clock p          p                            p + headroom       p
 
-Both rings are on the microphone's clock, and the loudspeaker keeps to it. What was said at ``p`` is
-played at ``p + headroom`` plus the latency of the stream, or not at all: a late block is counted
-and its time stays silent, so that no lateness adds up. If the two clocks part all the same, they
-are put together again, which is counted too; a microphone that stops is waited for, and what it
-hears then is played as at the start. Faults are data. Whatever fails, the loudspeaker fades
+Both rings are on the microphone's clock. What was said at ``p`` is played at ``p + headroom`` plus the
+latency of the stream, or not at all: a late block is counted and its time stays silent, so that no
+lateness adds up. The loudspeaker's clock may be faster or slower by 500 ppm: its pace is measured and
+followed, without a click. If the two part all the same, they are put together again, which is counted
+too; a microphone that stops is waited for, and what it hears then is played as at the start. Faults are data. Whatever fails, the loudspeaker fades
 to silence; the microphone's sound has no way to it but through the stream.
 """
 
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
-from statistics import median_high
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -23,6 +22,7 @@ import numpy.typing as npt
 
 from persona_voice import _core
 from persona_voice.audio.devices import Device
+from persona_voice.live.clocks import Crossing, Pace, Watch
 from persona_voice.live.ring import Ring, Seam
 from persona_voice.path.stream import RELEASE_MS, StreamStatus
 
@@ -33,12 +33,6 @@ RING_MS = 500
 # Input is worked on in pieces of this at most: with a converter whose cost is by the call and not by
 # the hop, as torch's is, a worker that is behind catches up the faster the longer they are.
 PIECE_MS = 100
-# At first a driver fills its buffers all at once; by the end of this it has.
-START_MS = 200
-# Later the clocks have parted when, in the second half of this, what was heard never came nearer than
-# the other to when it was due: a driver calls in bursts, and only their best moment tells.
-WATCH_MS = 2_000
-SLIP_MS = 30
 
 
 class Stream(Protocol):
@@ -65,34 +59,7 @@ class SessionStatus:
     seconds: float = 0.0
     latency_ms: float = 0.0
     faults: dict[str, int] = field(default_factory=dict)
-
-
-class Watch:
-    """Sees how far one clock leads another, of which each is read now early, now late."""
-
-    def __init__(self, sample_rate: int) -> None:
-        self._span = sample_rate * START_MS // 1000
-        self._next_span = sample_rate * WATCH_MS // 1000
-        self._slip = 0
-        self._next_slip = sample_rate * SLIP_MS // 1000
-        self._since = 0
-        self._leads: list[int] = []
-        self.started = False
-
-    def parted(self, heard: int, lead: int) -> int:
-        """Samples to put right, now that `heard` leads by `lead`; negative where it is behind.
-
-        After `START_MS` whatever it leads by since half that time; later, once every `WATCH_MS`, only
-        if that is more than `SLIP_MS`.
-        """
-        self._leads.append(lead)
-        if heard - self._since < self._span:
-            return 0
-        leads = self._leads[len(self._leads) // 2 :]
-        parted = min(leads) > self._slip or max(leads) < -self._slip
-        self._leads, self._since = [], heard
-        self._span, self._slip, self.started = self._next_span, self._next_slip, True
-        return median_high(leads) if parted else 0
+    clock_ppm: float = 0.0
 
 
 class Session:
@@ -122,7 +89,7 @@ class Session:
         self._most_ahead = size  # of the microphone, that is: then it has stopped
         self._stopped_at = 0  # what the microphone's clock showed when it had
         self._wait = 0  # samples of silence until it goes on
-        self._watch = Watch(rate)
+        self._watch, self._pace, self._crossing = Watch(rate), Pace(rate), Crossing()
         self._done = 0  # up to here the worker has taken input
         self._failed = False
         # Of the loudspeaker: moved by the driver's thread, and told by others to fall within so many ms,
@@ -160,7 +127,7 @@ class Session:
     @property
     def latency_samples(self) -> int:
         """From microphone to loudspeaker, but for the device's own latency."""
-        return self._headroom + self._stream.latency_samples
+        return self._headroom + self._stream.latency_samples + self._crossing.latency
 
     @property
     def status(self) -> SessionStatus:
@@ -173,12 +140,14 @@ class Session:
             seconds=self._heard / rate,
             latency_ms=1000 * self.latency_samples / rate + self._device.latency_ms,
             faults=dict(faults),
+            clock_ppm=self._pace.lasting,
         )
 
     def hear(self, heard: Samples, overrun: bool) -> None:
         """On the driver's thread: copies to the ring, counts, and wakes the worker."""
         self._input.write(self._heard, heard)
         self._heard += len(heard)
+        self._pace.heard(self._heard)
         self._wake()
         if overrun:
             self._callback_faults["input_overrun"] += 1
@@ -191,10 +160,14 @@ class Session:
         if not self._playing and self._heard > self._stopped_at:
             self._begin(self._heard - len(out))
         goes_on = self._playing and self._in_step(len(out))
-        there = self._read(out) if goes_on else 0
-        self._seam_out.join(out, there)
+        said = np.empty(self._crossing.takes(len(out)), np.float32)
+        there = self._read(said) if goes_on else 0
+        self._seam_out.join(said, there)
+        self._crossing.fill(out, said)
+        if goes_on and self._watch.started and self._pace.played(self._clock):
+            self._crossing.follow(self._pace.ppm)
         self._fade_as_told(out)
-        if underrun or (goes_on and self._watch.started and there < len(out)):
+        if underrun or (goes_on and self._watch.started and there < len(said)):
             self._callback_faults["output_underrun"] += 1
 
     def stop(self, release_ms: float = RELEASE_MS) -> None:
@@ -226,8 +199,13 @@ class Session:
             out[:] = self._fade.process(out)
 
     def _begin(self, clock: int) -> None:
-        self._clock, self._playing, self._wait = clock, True, 0
+        self._playing, self._wait = True, 0
         self._watch = Watch(self._device.sample_rate)
+        self._jump(clock)
+
+    def _jump(self, clock: int) -> None:
+        self._clock = clock
+        self._pace.restart(clock)
 
     def _in_step(self, count: int) -> bool:
         """Whether the loudspeaker may go on; if not, `count` samples are to be silent."""
@@ -239,18 +217,19 @@ class Session:
         if not parted:
             return True
         if first or parted > 0:
-            self._clock += parted + count
+            self._jump(self._clock + parted + count)
         else:
             self._wait = -parted - count
+            self._jump(self._clock)
         if not first:
             self._callback_faults["clock_slip"] += 1
         return False
 
-    def _read(self, out: Samples) -> int:
-        """Fills `out` from the clock on, as far as there is something; moves the clock."""
-        clock, self._clock = self._clock, self._clock + len(out)
-        there = min(max(self._output.end - clock, 0), len(out))
-        if not self._output.read(clock, out[:there]):
+    def _read(self, said: Samples) -> int:
+        """Fills `said` from the clock on, as far as there is something; moves the clock."""
+        clock, self._clock = self._clock, self._clock + len(said)
+        there = min(max(self._output.end - clock, 0), len(said))
+        if not self._output.read(clock, said[:there]):
             there = 0
         return there
 

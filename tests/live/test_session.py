@@ -28,6 +28,8 @@ HEADROOM_MS = 20
 HEADROOM = BLOCK + RATE * HEADROOM_MS // 1000
 # A seam's fall and rise, in samples.
 SEAM = 240
+# What the way to the loudspeaker's clock takes, in samples.
+CROSSING = 25
 TraceFunction = Callable[[FrameType, str, Any], Any]
 
 
@@ -86,6 +88,11 @@ def in_time(device: Loopback, session: Session, turns: int) -> None:
             pass
 
 
+def assert_close(out: Samples, said: Samples) -> None:
+    """But for the ripple of the filter between the clocks."""
+    np.testing.assert_allclose(out, said, atol=1e-4)
+
+
 def workers() -> list[threading.Thread]:
     return [of for of in threading.enumerate() if of.name == "persona-voice"]
 
@@ -98,11 +105,12 @@ def test_sound_comes_out_exactly_as_late_as_stated() -> None:
     device, session, _ = start()
     in_time(device, session, 50)
     late = session.latency_samples
-    assert late == HEADROOM + Dry.latency_samples
+    assert late == HEADROOM + Dry.latency_samples + CROSSING
     out, said = device.loudspeaker, speech()
     assert not out[:HEADROOM].any()
-    np.testing.assert_array_equal(out[late + SEAM :], said[SEAM : len(out) - late])
-    assert not np.array_equal(out[late + SEAM + 1 :], said[SEAM : len(out) - late - 1])
+    assert_close(out[late + SEAM :], said[SEAM : len(out) - late])
+    with pytest.raises(AssertionError):
+        assert_close(out[late + SEAM + 1 :], said[SEAM : len(out) - late - 1])
     assert session.status.faults == {}
     assert session.status.latency_ms == 1000 * late / RATE
     assert session.status.seconds == len(out) / RATE
@@ -138,11 +146,11 @@ def test_a_worker_behind_gives_an_underrun_then_late_blocks_and_no_click() -> No
     assert set(faults) == {"output_underrun", "late"}
     out, late = device.loudspeaker, session.latency_samples
     missing = out[20 * BLOCK + HEADROOM : before]
-    assert not missing[SEAM:].any()
+    assert not missing[SEAM + 2 * CROSSING :].any()
     assert steepest(out) < NO_CLICK
     # No lateness has added up.
     after = before + 2 * SEAM
-    np.testing.assert_array_equal(out[after:], speech()[after - late : len(out) - late])
+    assert_close(out[after:], speech()[after - late : len(out) - late])
 
 
 def test_input_that_nobody_takes_makes_room_oldest_first() -> None:
@@ -157,7 +165,7 @@ def test_input_that_nobody_takes_makes_room_oldest_first() -> None:
     in_time(device, session, 20)
     out, late = device.loudspeaker, session.latency_samples
     after = (10 + turns) * BLOCK + HEADROOM + 2 * SEAM
-    np.testing.assert_array_equal(out[after:], speech(3.0)[after - late : len(out) - late])
+    assert_close(out[after:], speech(3.0)[after - late : len(out) - late])
     assert steepest(out) < NO_CLICK
 
 
@@ -188,7 +196,7 @@ def test_clocks_that_parted_are_put_together_again_counted_and_without_a_click(
     assert session.status.faults["clock_slip"] == 1
     out = np.concatenate([before, between, after])[10 * BLOCK :]
     assert np.abs(np.diff(out)).max() < 1.5 * 0.25 * np.pi / 2 / SEAM
-    assert (after[-20 * BLOCK :] == 0.25).all()
+    assert_close(after[-20 * BLOCK :], np.full(20 * BLOCK, 0.25, np.float32))
     # In step again: what is said now is heard as late as stated, to the slip that is allowed.
     said = 0
     while not np.abs(turns_apart(device, session, 1, 1) - 0.25).max() > 0.01:
@@ -239,7 +247,7 @@ def test_a_driver_that_fills_its_buffer_at_first_is_no_fault_and_takes_none_of_t
         for _ in range(1 if turn else 1 + filled):
             session.play(out, False)
         if turn > 30:
-            np.testing.assert_array_equal(out, said[turn * BLOCK - late :][:BLOCK])
+            assert_close(out, said[turn * BLOCK - late :][:BLOCK])
     assert session.status.faults == {}
 
 
@@ -279,7 +287,7 @@ def test_a_stream_that_fails_is_faded_out_for_good(how: str) -> None:
     assert session.status.faults == {"stream_failed": 1}
     out = device.loudspeaker
     assert out[20 * BLOCK :].any()
-    assert not out[20 * BLOCK + HEADROOM + SEAM :].any()
+    assert not out[20 * BLOCK + HEADROOM + SEAM + 2 * CROSSING :].any()
     assert steepest(out) < NO_CLICK
 
 
@@ -293,7 +301,7 @@ def test_a_block_that_is_not_finite_is_silent_and_the_stream_goes_on() -> None:
     assert session.status.faults == {"non_finite": 3}
     out = device.loudspeaker
     bad = out[20 * BLOCK + HEADROOM :][: 3 * BLOCK]
-    assert not bad[SEAM:].any()
+    assert not bad[SEAM + 2 * CROSSING :].any()
     assert out[-BLOCK:].any()
     assert steepest(out) < NO_CLICK
 
@@ -357,9 +365,7 @@ def test_a_session_that_is_stopped_fades_in_time_and_goes_on_without_a_click(
     heard = int(np.argmax(out[resumed:] != 0))
     assert session.latency_samples <= heard < session.latency_samples + BLOCK + 10
     risen = resumed + session.latency_samples + BLOCK + RATE // 100
-    np.testing.assert_array_equal(
-        out[risen:], speech(4.0)[risen - session.latency_samples :][: len(out) - risen]
-    )
+    assert_close(out[risen:], speech(4.0)[risen - session.latency_samples :][: len(out) - risen])
     assert third_difference(out[20 * BLOCK :]) < 1e-3
     cut = out.copy()
     cut[30 * BLOCK + 77 : 31 * BLOCK] = 0
