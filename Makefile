@@ -8,7 +8,7 @@ RUST := $(shell find rust_core -name '*.rs' -o -name '*.weights' -o -name Cargo.
 STAMPS := $(VENV)/stamps
 CACHE ?= $(HOME)/.cache/persona-voice
 
-.PHONY: demo test bench lint train clean
+.PHONY: demo test bench lint sanitize train clean
 
 demo: $(STAMPS)/demo
 	$(BIN)/persona-voice demo --out demo_out
@@ -27,6 +27,11 @@ lint: $(STAMPS)/test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# Rust's tests under AddressSanitizer, which rustc has on the stable channel, too, but calls unstable.
+sanitize:
+	RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address cargo test --release -q \
+		--target $$(rustc -vV | sed -n 's/^host: //p') --target-dir target/sanitize
 
 train: $(STAMPS)/bench
 	nice $(BIN)/python -m training --cache $(CACHE)
