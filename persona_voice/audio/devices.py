@@ -26,7 +26,7 @@ Play = Callable[[Samples, bool], None]
 
 
 class Device(Protocol):
-    """A microphone and a loudspeaker, whose clocks run alike but for a slip now and then."""
+    """A microphone and a loudspeaker, each with a clock of its own."""
 
     @property
     def sample_rate(self) -> int: ...

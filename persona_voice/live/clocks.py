@@ -1,14 +1,12 @@
 """Two clocks: whether they have parted, by how much one is faster, and sound taken from one to the other."""
 
 from statistics import median_high
-from time import monotonic
+from time import perf_counter
 
 import numpy as np
-import numpy.typing as npt
 
 from persona_voice._core import Drift
-
-Samples = npt.NDArray[np.float32]
+from persona_voice.live.ring import Samples
 
 # At first a driver fills its buffers all at once; by the end of this it has.
 START_MS = 200
@@ -17,21 +15,21 @@ START_MS = 200
 WATCH_MS = 2_000
 SLIP_MS = 30
 # Of how far the loudspeaker is from its place, what is made good by the next time it is measured, and what of it
-# is taken for a difference that lasts: a control that settles in some 12 s, both of its poles at 0.85.
-AT_ONCE, LASTING = 0.3, 0.0225
+# is taken for a difference that lasts. So 300 ppm are known to 10 within half a minute, and cost 1.2 ms until then.
+AT_ONCE, LASTING = 0.5, 0.1
 # What `Drift` can follow, in parts per million.
 MOST_PPM = 500.0
 
 
 class Watch:
-    """Sees how far one clock leads another, of which each is read now early, now late."""
+    """Sees from a moment of the microphone's clock on how far it leads the other; each is read now early, now late."""
 
-    def __init__(self, sample_rate: int) -> None:
+    def __init__(self, sample_rate: int, heard: int) -> None:
         self._span = sample_rate * START_MS // 1000
         self._next_span = sample_rate * WATCH_MS // 1000
         self._slip = 0
         self._next_slip = sample_rate * SLIP_MS // 1000
-        self._since = 0
+        self._since = heard
         self._leads: list[int] = []
         self.started = False
 
@@ -63,7 +61,7 @@ class Pace:
     def __init__(self, sample_rate: int) -> None:
         self._rate = sample_rate
         self._span = sample_rate * WATCH_MS // 1000
-        self._begun = monotonic()
+        self._begun = perf_counter()
         # Of all calls so far: the sum of what the clock showed beyond the system's time, and their number. Each
         # is moved by one thread alone.
         self._heard, self._played = (0.0, 0), (0.0, 0)
@@ -71,7 +69,8 @@ class Pace:
         self.restart(0)
 
     def restart(self, played: int) -> None:
-        """The loudspeaker jumped to here: where it will be next is its place now. The pace stays known."""
+        """The loudspeaker is where it shall stay, and the next span tells where that is. What lasts stays known."""
+        self.ppm = within(self.lasting)
         self._from, self._since = played, (self._heard, self._played)
         self._place: float | None = None
 
@@ -95,14 +94,18 @@ class Pace:
         behind = 1e6 * (heard - played - self._place) / self._span  # in ppm of a span
         lasting = self.lasting - LASTING * behind
         wanted = lasting - AT_ONCE * behind
-        self.ppm = min(max(wanted, -MOST_PPM), MOST_PPM)
+        self.ppm = within(wanted)
         if self.ppm == wanted:  # at the limit nothing can be told of what lasts
             self.lasting = lasting
         return True
 
     def _with(self, so_far: tuple[float, int], until: int) -> tuple[float, int]:
-        beyond = until - self._rate * (monotonic() - self._begun)
+        beyond = until - self._rate * (perf_counter() - self._begun)
         return so_far[0] + beyond, so_far[1] + 1
+
+
+def within(ppm: float) -> float:
+    return min(max(ppm, -MOST_PPM), MOST_PPM)
 
 
 class Crossing:
@@ -110,11 +113,8 @@ class Crossing:
 
     def __init__(self) -> None:
         self._drift = Drift()
+        self.latency = self._drift.latency
         self._over = np.zeros(0, np.float32)
-
-    @property
-    def latency(self) -> int:
-        return self._drift.latency
 
     def follow(self, ppm: float) -> None:
         self._drift.set_ppm(ppm)

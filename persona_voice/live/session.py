@@ -7,8 +7,9 @@ Both rings are on the microphone's clock. What was said at ``p`` is played at ``
 latency of the stream, or not at all: a late block is counted and its time stays silent, so that no
 lateness adds up. The loudspeaker's clock may be faster or slower by 500 ppm: its pace is measured and
 followed, without a click. If the two part all the same, they are put together again, which is counted
-too; a microphone that stops is waited for, and what it hears then is played as at the start. Faults are data. Whatever fails, the loudspeaker fades
-to silence; the microphone's sound has no way to it but through the stream.
+too; a microphone that stops is waited for, and what it hears then is played as at the start. Faults are
+data. Whatever fails, the loudspeaker fades to silence; the microphone's sound has no way to it but through
+the stream.
 """
 
 import threading
@@ -53,6 +54,9 @@ class SessionStatus:
     times that input found no room, or output was due and there was none; of the driver's rings
     or of ours. ``clock_slip``: times that the clocks had parted. ``non_finite``: samples.
     ``converter_failed``, ``stream_failed``: times.
+
+    ``clock_ppm``: by how much the loudspeaker's clock is faster than the microphone's, negative where it is
+    slower, as far as that is known: 0 at first, and to 10 ppm after half a minute.
     """
 
     stream: StreamStatus = field(default_factory=StreamStatus)
@@ -89,7 +93,7 @@ class Session:
         self._most_ahead = size  # of the microphone, that is: then it has stopped
         self._stopped_at = 0  # what the microphone's clock showed when it had
         self._wait = 0  # samples of silence until it goes on
-        self._watch, self._pace, self._crossing = Watch(rate), Pace(rate), Crossing()
+        self._watch, self._pace, self._crossing = Watch(rate, 0), Pace(rate), Crossing()
         self._done = 0  # up to here the worker has taken input
         self._failed = False
         # Of the loudspeaker: moved by the driver's thread, and told by others to fall within so many ms,
@@ -153,7 +157,7 @@ class Session:
             self._callback_faults["input_overrun"] += 1
 
     def play(self, out: Samples, underrun: bool) -> None:
-        """On another thread of the driver: copies from the ring, and counts."""
+        """On another thread of the driver: takes from the ring to the loudspeaker's clock, and counts."""
         if self._playing and self._clock - self._heard > self._most_ahead:
             self._playing, self._stopped_at = False, self._heard
             self._callback_faults["clock_slip"] += 1
@@ -200,12 +204,17 @@ class Session:
 
     def _begin(self, clock: int) -> None:
         self._playing, self._wait = True, 0
-        self._watch = Watch(self._device.sample_rate)
+        self._watch = Watch(self._device.sample_rate, self._heard)
         self._jump(clock)
 
     def _jump(self, clock: int) -> None:
         self._clock = clock
-        self._pace.restart(clock)
+        self._stay()
+
+    def _stay(self) -> None:
+        """Keeps the loudspeaker from here on where it is."""
+        self._pace.restart(self._clock)
+        self._crossing.follow(self._pace.ppm)
 
     def _in_step(self, count: int) -> bool:
         """Whether the loudspeaker may go on; if not, `count` samples are to be silent."""
@@ -214,6 +223,8 @@ class Session:
             return False
         first = not self._watch.started
         parted = self._watch.parted(self._heard, self._heard - self._clock - count)
+        if first and self._watch.started:
+            self._stay()
         if not parted:
             return True
         if first or parted > 0:

@@ -1,5 +1,6 @@
 """Two clocks in simulated time: the microphone's true, the loudspeaker's off, both read unsteadily."""
 
+import threading
 from collections.abc import Iterator
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from persona_voice.audio.loopback import Loopback
 from persona_voice.live import clocks
-from persona_voice.live.clocks import Crossing, Pace
+from persona_voice.live.clocks import Crossing
 from persona_voice.live.ring import Samples
 from persona_voice.live.session import Session
 from tests.live.test_session import BLOCK, HEADROOM_MS, RATE, STEEPEST, Dry, speech
@@ -17,7 +18,7 @@ UNSTEADY, LATE_S = 3, 0.004
 
 
 class Clock:
-    """What `monotonic` says."""
+    """What `perf_counter` says."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -66,7 +67,7 @@ def played(
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(clocks, "monotonic", clock)
+    monkeypatch.setattr(clocks, "perf_counter", clock)
     return clock
 
 
@@ -74,14 +75,14 @@ def started() -> Session:
     return Session(Dry(), Loopback(np.zeros(0, np.float32), RATE, BLOCK), HEADROOM_MS)
 
 
-@pytest.mark.parametrize("ppm", [-450.0, -20.0, 0.0, 300.0])
+@pytest.mark.parametrize("ppm", [-300.0, 0.0, 300.0])
 def test_a_loudspeaker_of_another_pace_is_followed_without_a_click_or_a_slip(
     clock: Clock, ppm: float
 ) -> None:
     session = started()
-    out = played(session, clock, speech(240.0), ppm)
+    out = played(session, clock, speech(120.0), ppm)
     assert session.status.faults == {}
-    assert session.status.clock_ppm == pytest.approx(ppm, abs=10)
+    assert session.status.clock_ppm == pytest.approx(ppm, abs=20)
     assert np.abs(np.diff(out[RATE // 2 :])).max() < 1.01 * STEEPEST
 
 
@@ -90,22 +91,24 @@ def test_a_loudspeaker_that_nobody_follows_slips(
 ) -> None:
     monkeypatch.setattr(Crossing, "follow", lambda self, ppm: None)
     session = started()
-    played(session, clock, speech(240.0), 300.0)
+    played(session, clock, speech(120.0), 480.0)
     assert session.status.faults["clock_slip"] >= 1
 
 
 @pytest.mark.parametrize(
-    ("ppm", "stalled_s"), [(-450.0, 0.0), (300.0, 0.0), (-200.0, 0.015), (300.0, 0.015)]
+    ("ppm", "stalled_s", "slips"),
+    [(-300.0, 0.0, 0), (-200.0, 0.01, 0), (300.0, 0.01, 0), (-300.0, 0.06, 1), (300.0, 0.06, 1)],
 )
-def test_latency_is_the_same_after_minutes(clock: Clock, ppm: float, stalled_s: float) -> None:
-    """Of two noises: the first is heard while the pace is not known yet, and the loudspeaker off its place by some
-    0.7 ms, the other when it is. Between them the loudspeaker may have stood still."""
-    microphone = np.zeros(240 * RATE, np.float32)
-    noises = [3 * RATE, 235 * RATE]
+def test_latency_lasts_though_the_loudspeaker_may_stand_still(
+    clock: Clock, ppm: float, stalled_s: float, slips: int
+) -> None:
+    """Of two noises: the first is heard when the pace is known, the other a minute and a half after it stood still."""
+    microphone = np.zeros(140 * RATE, np.float32)
+    noises, stalls_at = [40 * RATE, 138 * RATE], 45.0
     for at in noises:
         microphone[at : at + RATE] = 0.1 * np.random.default_rng(at).standard_normal(RATE)
     session = started()
-    out = played(session, clock, microphone, ppm, (100.0, stalled_s))
+    out = played(session, clock, microphone, ppm, (stalls_at, stalled_s))
     late = []
     for at, stalled in zip(noises, (0.0, stalled_s), strict=True):
         # When it was heard, as the loudspeaker's clock shows it.
@@ -115,25 +118,39 @@ def test_latency_is_the_same_after_minutes(clock: Clock, ppm: float, stalled_s: 
             np.fft.rfft(part, 16_384) * np.conj(np.fft.rfft(microphone[at : at + 4096], 16_384))
         )
         late.append(int(np.argmax(likeness)) + int(heard) - heard)
-    assert late[1] == pytest.approx(late[0], abs=0.001 * RATE)
-    assert session.status.faults == {}
-    assert session.status.clock_ppm == pytest.approx(ppm, abs=10)
+    # A jump goes to a moment that the driver's blocks allow.
+    within = BLOCK if slips else 0.0005 * RATE
+    assert late[1] == pytest.approx(late[0], abs=within)
+    assert session.status.faults.get("clock_slip", 0) == slips
+    assert session.status.clock_ppm == pytest.approx(ppm, abs=20)
 
 
-def test_the_pace_stays_known_after_a_jump(clock: Clock) -> None:
-    pace = Pace(RATE)
-    for at, plays in calls(60.0, 100.0):
-        clock.now = at
-        until = int(at * RATE * (1 + 1e-4 * plays))
-        if plays:
-            pace.played(until)
-        else:
-            pace.heard(until)
-    # Nobody followed, so that it asks for ever more.
-    assert pace.ppm > 100
-    known = pace.ppm
-    pace.restart(0)
-    assert pace.ppm == known
+def test_after_a_jump_what_lasts_is_followed_and_nothing_else(clock: Clock) -> None:
+    """Before it a loudspeaker that had stood still for 60 ms was hurried on, as far as that goes."""
+    session = started()
+    played(session, clock, np.zeros(43 * RATE, np.float32), 300.0, (40.0, 0.06))
+    assert session.status.faults["clock_slip"] == 1
+    assert session._pace.ppm == pytest.approx(300, abs=30)
+
+
+def test_the_status_may_be_read_while_a_block_is_played() -> None:
+    session = started()
+    stop = threading.Event()
+
+    def plays() -> None:
+        block = np.zeros(BLOCK, np.float32)
+        while not stop.is_set():
+            session.hear(block, False)
+            session.play(block, False)
+
+    driver = threading.Thread(target=plays)
+    driver.start()
+    try:
+        for _ in range(3000):
+            assert session.status.latency_ms > 0
+    finally:
+        stop.set()
+        driver.join()
 
 
 @pytest.mark.parametrize("ppm", [-500.0, 0.0, 123.0, 500.0])

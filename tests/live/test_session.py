@@ -232,13 +232,20 @@ def test_a_microphone_that_stopped_is_heard_again_as_soon_as_it_goes_on(stopped_
     assert faults["output_underrun"] <= RING_MS // 10  # what nobody says is not missed for long
 
 
+@pytest.mark.parametrize("before", [0, 45])
 @pytest.mark.parametrize("filled", [0, 1, 3, 7, 30])
 def test_a_driver_that_fills_its_buffer_at_first_is_no_fault_and_takes_none_of_the_headroom(
-    filled: int,
+    filled: int, before: int
 ) -> None:
+    """Though the microphone may have been heard for a while by then."""
     session = Session(Dry(), Loopback(speech(), RATE, BLOCK), HEADROOM_MS)
-    said, late = speech(), session.latency_samples
+    said, late = speech(2.0), session.latency_samples
     out = np.zeros(BLOCK, np.float32)
+    for turn in range(before):
+        session.hear(said[turn * BLOCK :][:BLOCK].copy(), False)
+        while session.work():
+            pass
+    said = said[before * BLOCK :]
     for turn in range(60):
         session.hear(said[turn * BLOCK :][:BLOCK].copy(), False)
         if turn < 40 or turn % 3 == 0:  # as late as the headroom allows
