@@ -28,7 +28,7 @@ const VAD_WIDTH: usize = 3;
 const CEILING_DB: f64 = -1.0;
 /// Log-mel below which, in every band, a frame is digital silence: -87 dB. Nobody speaks there, and
 /// what the network would make of it is not speech either.
-const SILENT_MEL: f32 = -20.0;
+const FAINTEST_MEL: f32 = -20.0;
 /// Longest look-ahead of a converter, in samples: two seconds.
 const MAX_LOOKAHEAD: usize = 2 * RATE as usize;
 
@@ -454,7 +454,7 @@ impl Path {
 
 /// How many of the newest frames are digital silence, on end, with one more; `most` stands for any more.
 fn quiet_with(before: usize, most: usize, mel: &[f32]) -> usize {
-    if mel.iter().all(|band| *band < SILENT_MEL) {
+    if mel.iter().all(|band| *band < FAINTEST_MEL) {
         (before + 1).min(most)
     } else {
         0
