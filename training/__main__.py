@@ -1,9 +1,12 @@
-"""From nothing to exported weights: models, pairs, other speech, teacher, listener, training, tuning, export, judgement.
+"""To exported weights, from nothing or from others: models, pairs, other speech, teacher, listener, training, tuning, export,
+judgement.
 
     python -m training [--cache DIR] [--pairs N] [--steps N]
+    python -m training --begin WEIGHTS --run NAME [--cache DIR] [--tuning-steps N]
 
-Stopped at any moment and started again, it goes on where it was. Nothing outside the cache is
-written but the weights at ``--out``.
+With ``--begin`` exported weights are tuned on: they label the speech (`training.own`) in the place of teacher,
+listener and training, whose options count for nothing then. Stopped at any moment and started again, it goes on where it was. Nothing
+outside the cache is written but the weights at ``--out``.
 """
 
 import argparse
@@ -39,12 +42,46 @@ def in_shards(*words: object) -> None:
     finish([start(*words, "--shard", f"{k}/{CORES}") for k in range(CORES)])
 
 
+def next_is(what: str) -> None:
+    print(f"--- {what}", flush=True)
+
+
+def from_nothing(options: argparse.Namespace) -> Path:
+    """Trains weights that are not tuned yet."""
+    cache = options.cache
+    next_is("content")
+    in_shards("training.content", "--cache", cache, "--models", cache / "models")
+    next_is("teacher")
+    run("training.teacher", "--cache", cache, "--steps", options.teacher_steps, "--threads", CORES)
+    next_is("listener")
+    run("training.listener", "--cache", cache, "--threads", CORES)
+    next_is("training")
+    run(
+        "training.train", "--cache", cache, "--run", options.run, "--steps", options.steps,
+        "--threads", CORES,
+    )  # fmt: skip
+    weights: Path = cache / "runs" / f"{options.run}.safetensors"
+    run("training.export", "--cache", cache, "--run", options.run, weights)
+    return weights
+
+
+def labelling(options: argparse.Namespace) -> Path:
+    """The weights to begin with, which label the speech."""
+    next_is("labels")
+    weights: Path = options.begin
+    in_shards("training.own", "--cache", options.cache, "--weights", weights)
+    return weights
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)
-    parser.add_argument("--run", default="first")
+    parser.add_argument(
+        "--run", help="its name; first, unless --begin is given, which asks for one"
+    )
+    parser.add_argument("--begin", type=Path, help="weights to tune on")
     parser.add_argument("--pairs", type=int, default=800)
     parser.add_argument("--sentences", type=int, default=900, help="by espeak-ng and flite")
     parser.add_argument("--teacher-steps", type=int, default=1200)
@@ -54,44 +91,34 @@ def main() -> None:
         "--out", type=Path, default=Path("persona_voice/assets/weights/converter.safetensors")
     )
     options = parser.parse_args()
+    if options.begin and not (options.run and options.begin.is_file()):
+        parser.error("--begin needs a file of weights, and a --run of its own")
+    options.run = options.run or "first"
     cache = options.cache
     models = cache / "models"
-    print("1/12 models", flush=True)
+    next_is("models")
     fetch(models)
-    print("2/12 pairs", flush=True)
+    next_is("pairs")
     in_shards(
         "training.pairs", "--cache", cache, "--models", models, "--voices", VOICES,
         "--count", options.pairs,
     )  # fmt: skip
-    print("3/12 envelopes", flush=True)
+    next_is("envelopes")
     in_shards("training.envelopes", "--cache", cache)
-    print("4/12 speech", flush=True)
+    next_is("speech")
     run("training.speech", "--cache", cache, "--count", options.sentences)
-    print("5/12 content", flush=True)
-    in_shards("training.content", "--cache", cache, "--models", models)
-    print("6/12 teacher", flush=True)
-    run("training.teacher", "--cache", cache, "--steps", options.teacher_steps, "--threads", CORES)
-    print("7/12 listener", flush=True)
-    run("training.listener", "--cache", cache, "--threads", CORES)
-    print("8/12 training", flush=True)
-    run(
-        "training.train", "--cache", cache, "--run", options.run, "--steps", options.steps,
-        "--threads", CORES,
-    )  # fmt: skip
-    print("9/12 ear", flush=True)
+    untuned = labelling(options) if options.begin else from_nothing(options)
+    next_is("ear")
     run("training.ear", "--cache", cache, "--models", models, "--threads", CORES)
-    print("10/12 tuning", flush=True)
-    untuned, candidate = (
-        cache / "runs" / f"{name}.safetensors" for name in (options.run, f"{options.run}_tuned")
-    )
-    run("training.export", "--cache", cache, "--run", options.run, untuned)
+    next_is("tuning")
+    candidate = cache / "runs" / f"{options.run}_tuned.safetensors"
     run(
         "training.tune", "--cache", cache, "--models", models, "--begin", untuned,
         "--run", candidate.stem, "--steps", options.tuning_steps, "--threads", CORES,
     )  # fmt: skip
-    print("11/12 export", flush=True)
+    next_is("export")
     run("training.export", "--cache", cache, "--run", candidate.stem, candidate)
-    print("12/12 judge", flush=True)
+    next_is("judgement")
     report = candidate.with_suffix(".quality.json")
     run("benches", "quality", "--weights", candidate, "--models", models, "--json", report)
     options.out.parent.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from persona_voice._core import F0Tracker, LogMel
 from persona_voice._core import Path as StreamPath
 from persona_voice.converter import SILENT, Frames
 from training.synthesis import HOP, RATE, pulses
+from training.whole import whole
 
 # Of the path that a crop goes through, in samples: nothing that it hears depends on it.
 LOOKAHEAD = 960
@@ -96,6 +97,20 @@ class Labelled:
         with np.load(file) as arrays:
             source, answer = arrays["source"], arrays["envelopes"]
         return source, answer, in_her_register(tracked(source))
+
+
+def labels_by(cache: Path, who: str) -> Path:
+    """The folder of labels, if those that are there already are by the same, too."""
+    folder = cache / "labelled"
+    folder.mkdir(exist_ok=True)
+    note = folder / "by"
+    before = note.read_text() if note.exists() else "somebody else"
+    if before != who:
+        if any(folder.glob("*.npz")):
+            raise SystemExit(f"{folder} holds labels by {before}, not by {who}; move it away")
+        with whole(note) as out:
+            out.write(who.encode())
+    return folder
 
 
 def over_unvoiced(f0_hz: np.ndarray) -> np.ndarray:

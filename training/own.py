@@ -7,6 +7,7 @@ For `training.tune`, which only keeps near these answers. Writes what `training.
 """
 
 import argparse
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import torch
 
 from persona_voice.model.torch_converter import network_of
 from persona_voice.model.weights import read_weights
-from training.data import as_streamed
+from training.data import as_streamed, labels_by
 from training.export import scale_contrast
 from training.shard import shard
 from training.synthesis import HOP
@@ -34,8 +35,8 @@ def main() -> None:
     network = network_of(read_weights(options.weights))
     scale_contrast(network, back=True)
     late = network.config.late("studio")
-    folder = options.cache / "labelled"
-    folder.mkdir(exist_ok=True)
+    digest = hashlib.sha256(options.weights.read_bytes()).hexdigest()
+    folder = labels_by(options.cache, f"weights {digest[:16]}")
     for file in sorted((options.cache / "speech").glob("*.flac"))[options.shard]:
         out = folder / f"{file.stem}.npz"
         if out.exists():

@@ -19,6 +19,7 @@ from torch.nn.functional import interpolate, pad
 
 from persona_voice.converter import BANDS, SILENT
 from training.content import WIDTH
+from training.data import labels_by
 from training.learning import Loss, arguments, device, learn
 from training.noncausal import Layer
 from training.synthesis import HOP
@@ -131,8 +132,7 @@ def train(cache: Path, options: argparse.Namespace) -> Teacher:
 
 @torch.inference_mode()
 def label(cache: Path, teacher: Teacher) -> None:
-    folder = cache / "labelled"
-    folder.mkdir(exist_ok=True)
+    folder = labels_by(cache, "the teacher")
     files = sorted((cache / "speech").glob("*.flac"))
     for count, file in enumerate(files, start=1):
         out = folder / f"{file.stem}.npz"

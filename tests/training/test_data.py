@@ -1,5 +1,6 @@
 """What the network hears of a crop, and what it is to answer, belong to the same moment."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,15 @@ import pytest
 
 from persona_voice.converter import SILENT
 from training import data
-from training.data import CropConfig, Labelled, Pairs, crop_of_labelled, crop_of_pair, log_mel
+from training.data import (
+    CropConfig,
+    Labelled,
+    Pairs,
+    crop_of_labelled,
+    crop_of_pair,
+    labels_by,
+    log_mel,
+)
 from training.speech import JOINED_S, LONGEST_S, cut, joined
 from training.synthesis import HOP, RATE
 
@@ -125,3 +134,15 @@ def test_recordings_are_cut_levelled_and_joined() -> None:
     lengths = [len(part) / RATE for part in joined([piece] * 13)]
     assert len(lengths) == 3
     assert all(JOINED_S < seconds < LONGEST_S for seconds in lengths[:2])
+
+
+def test_labels_of_one_cache_are_of_one_origin(tmp_path: Path) -> None:
+    folder = labels_by(tmp_path, "the teacher")
+    labels_by(tmp_path, "weights 7")  # there were none yet
+    (folder / "real_1.npz").touch()
+    assert labels_by(tmp_path, "weights 7") == folder
+    with pytest.raises(SystemExit, match="holds labels by weights 7, not by the teacher"):
+        labels_by(tmp_path, "the teacher")
+    (folder / "by").unlink()
+    with pytest.raises(SystemExit, match="holds labels by somebody else, not by weights 7"):
+        labels_by(tmp_path, "weights 7")
