@@ -117,7 +117,8 @@ def main() -> None:
         "--run", candidate.stem, "--steps", options.tuning_steps, "--threads", CORES,
     )  # fmt: skip
     next_is("export")
-    run("training.export", "--cache", cache, "--run", candidate.stem, candidate)
+    both_ends = ("--mean-with", untuned) if options.begin else ()
+    run("training.export", "--cache", cache, "--run", candidate.stem, *both_ends, candidate)
     next_is("judgement")
     report = candidate.with_suffix(".quality.json")
     run("benches", "quality", "--weights", candidate, "--models", models, "--json", report)
