@@ -33,8 +33,8 @@ BETWEEN = 0.4
 HEARD_BEFORE, BEFORE_STEP = 300, 5
 # Share of crops that no room, noise or microphone has touched; of the others, that of noisy ones, and by how
 # much the noise lies below the crop.
-CLEAN = 0.35
-NOISY, NOISE_DB = 0.7, (2, 30)
+CLEAN = 0.3
+NOISY, NOISE_DB = 0.75, (0, 25)
 # Share of crops with other formants, and of those with another colour of voice.
 MOVED = 0.3
 # Share of crops without the highest frequencies, and where they end: recordings and lines at 8, 11, 16
