@@ -29,22 +29,23 @@ class Watch:
         self._next_span = sample_rate * WATCH_MS // 1000
         self._slip = 0
         self._next_slip = sample_rate * SLIP_MS // 1000
-        self._since = heard
+        self._since, self._played = heard, 0
         self._leads: list[int] = []
         self.started = False
 
-    def parted(self, heard: int, lead: int) -> int:
-        """Samples to put right, now that `heard` leads by `lead`; negative where it is behind.
+    def parted(self, heard: int, count: int, lead: int) -> int:
+        """Samples to put right, now that `heard` leads by `lead` and `count` more are played; negative where it is behind.
 
         After `START_MS` whatever it leads by since half that time; later, once every `WATCH_MS`, only
-        if that is more than `SLIP_MS`.
+        if that is more than `SLIP_MS`. That long on both clocks: either may come in a burst.
         """
         self._leads.append(lead)
-        if heard - self._since < self._span:
+        self._played += count
+        if min(heard - self._since, self._played) < self._span:
             return 0
         leads = self._leads[len(self._leads) // 2 :]
         parted = min(leads) > self._slip or max(leads) < -self._slip
-        self._leads, self._since = [], heard
+        self._leads, self._since, self._played = [], heard, 0
         self._span, self._slip, self.started = self._next_span, self._next_slip, True
         return median_high(leads) if parted else 0
 

@@ -222,7 +222,7 @@ class Session:
             self._wait -= count
             return False
         first = not self._watch.started
-        parted = self._watch.parted(self._heard, self._heard - self._clock - count)
+        parted = self._watch.parted(self._heard, count, self._heard - self._clock - count)
         if first and self._watch.started:
             self._stay()
         if not parted:
