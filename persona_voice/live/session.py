@@ -223,15 +223,15 @@ class Session:
             return False
         first = not self._watch.started
         parted = self._watch.parted(self._heard, count, self._heard - self._clock - count)
-        if first and self._watch.started:
-            self._stay()
         if not parted:
+            if first and self._watch.started:
+                self._stay()
             return True
         if first or parted > 0:
             self._jump(self._clock + parted + count)
         else:
             self._wait = -parted - count
-            self._jump(self._clock)
+            self._stay()
         if not first:
             self._callback_faults["clock_slip"] += 1
         return False

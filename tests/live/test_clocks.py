@@ -1,7 +1,6 @@
 """Two clocks in simulated time: the microphone's true, the loudspeaker's off, both read unsteadily."""
 
 import threading
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -27,9 +26,7 @@ class Clock:
         return self.now
 
 
-def calls(
-    seconds: float, ppm: float, stalls: tuple[float, float] = (0.0, 0.0)
-) -> Iterator[tuple[float, bool]]:
+def calls(seconds: float, ppm: float, stalls: tuple[float, float]) -> list[tuple[float, bool]]:
     """When, and whether it is the loudspeaker's: its clock is faster by `ppm`, and once stands still for a while."""
     rng = np.random.default_rng(17)
     every = BLOCK / RATE
@@ -40,7 +37,7 @@ def calls(
             due += stalls[1] * (due > stalls[0])
         late = rng.uniform(0, LATE_S, len(due)) * (rng.integers(UNSTEADY, size=len(due)) == 0)
         times += [(float(at), plays) for at in due + late]
-    return iter(sorted(times))
+    return sorted(times)
 
 
 def played(

@@ -260,11 +260,11 @@ def test_a_driver_that_fills_its_buffer_at_first_is_no_fault_and_takes_none_of_t
 
 def test_a_microphone_that_gives_all_that_it_kept_at_first_is_heard_from_then_on() -> None:
     """As a sound server's does that was idle: seconds within a few blocks."""
-    _, session, _ = start(np.zeros(0, np.float32))
-    turns_apart(Loopback(speech(), RATE, BLOCK), session, 1, 1)
+    device, session, _ = start(np.zeros(0, np.float32))
+    turns_apart(device, session, 1, 1)
     for _ in range(3):
-        turns_apart(Loopback(speech(), RATE, BLOCK), session, 300, 1)
-    out = turns_apart(Loopback(speech(), RATE, BLOCK), session, 100, 100)
+        turns_apart(device, session, 300, 1)
+    out = turns_apart(device, session, 100, 100)
     faults = session.status.faults
     assert "clock_slip" not in faults
     assert "output_underrun" not in faults
