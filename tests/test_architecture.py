@@ -137,12 +137,13 @@ def test_the_tree_in_the_document_is_the_tree() -> None:
     assert modules <= drawn, f"ARCHITECTURE.md lacks {sorted(modules - drawn)}"
 
 
-def test_the_core_does_not_know_python_and_denies_unsafe_to_all_but_one_file() -> None:
+def test_the_core_does_not_know_python_and_denies_unsafe_to_all_but_two_files() -> None:
     manifest = (ROOT / "rust_core" / "Cargo.toml").read_text()
     assert "pyo3" not in manifest
     source = ROOT / "rust_core" / "src"
     assert "#![deny(unsafe_code)]" in (source / "lib.rs").read_text()
-    allowed = {f.name for f in source.rglob("*.rs") if "allow(unsafe_code)" in f.read_text()}
-    assert allowed == {"half.rs"}
-    half = (source / "math" / "half.rs").read_text()
-    assert half.count("unsafe {") == half.count("// SAFETY: ") == 3
+    texts = {f.name: f.read_text() for f in source.rglob("*.rs")}
+    allowed = {name: text for name, text in texts.items() if "allow(unsafe_code)" in text}
+    places = {name: text.count("unsafe {") for name, text in allowed.items()}
+    assert places == {"half.rs": 2, "soon.rs": 1}
+    assert places == {name: text.count("// SAFETY: ") for name, text in allowed.items()}

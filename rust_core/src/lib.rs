@@ -1,5 +1,5 @@
 //! Streaming DSP for one persona's voice, in path order.
-#![deny(unsafe_code)] // but for one file, which says why
+#![deny(unsafe_code)] // but for two files, which say why
 
 pub mod error;
 pub mod math;

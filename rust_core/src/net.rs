@@ -9,6 +9,7 @@ use crate::error::{check_range, check_room, DspError, TensorName};
 use crate::math::dot::dot;
 use crate::math::matrix::Linear;
 use crate::math::mel::{BANDS, LOUDEST, SILENT};
+use crate::math::soon::soon;
 
 /// Log-mel runs from -23 to about 0: brought to about -2.6 to 2.
 const MEL_CENTRE: f32 = -10.0;
@@ -287,6 +288,17 @@ impl Memory {
         }
     }
 
+    /// `both` of this layer, if there is one, will be asked soon for so many rows.
+    fn soon(&self, layer: usize, channels: usize, rows: usize) {
+        let Some(ring) = self.rings.get(layer) else {
+            return;
+        };
+        for t in 0..rows {
+            let slot = (self.position + t) % (ring.len() / channels) * channels;
+            soon(&ring[slot..slot + channels]);
+        }
+    }
+
     /// The speaker's log amplitudes at the moment that frame `t` of these answers for.
     fn own(&self, t: usize, late: usize) -> [f32; BANDS] {
         let end = (self.past + t + 1 - self.wait - late) * BANDS;
@@ -331,6 +343,7 @@ impl Weights {
             memory.hear(frames, self.remembered);
             let count = memory.rows(frames);
             memory.spans(span, &mut room.entering[rows * span..][..count * span]);
+            memory.soon(0, channels, count);
             rows += count;
         }
         let x = &mut room.x[..rows * channels];
@@ -340,10 +353,12 @@ impl Weights {
             let mut at = 0;
             for turn in turns.iter_mut() {
                 let (memory, frames, _) = turn.parts();
-                let of = at * channels..(at + memory.rows(frames)) * channels;
+                let count = memory.rows(frames);
+                let of = at * channels..(at + count) * channels;
                 let of_both = &mut both[2 * of.start..2 * of.end];
-                at += memory.rows(frames);
+                at += count;
                 memory.both(index, &layer.gain, &x[of], of_both);
+                memory.soon(index + 1, channels, count);
             }
             let hidden = &mut room.leaving[..rows * self.shape.hidden];
             layer.up.apply_gelu(both, hidden);

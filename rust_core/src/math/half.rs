@@ -3,13 +3,12 @@
 
 use pulp::{Arch, WithSimd};
 
+use crate::math::soon::soon;
+
 /// Of a half float moved to a place in a single one: the bits of sign, exponent and fraction.
 const BITS: u32 = 0x8fff_e000;
 /// Its exponent then counts from another zero: the value is too small by this, 2^112.
 const TOO_SMALL: f32 = f32::from_bits((112 + 127) << 23);
-
-/// Half floats of a cache line.
-const LINE: usize = 32;
 
 /// A way to read weights from memory.
 pub(crate) trait Reader: Copy {
@@ -62,6 +61,11 @@ impl Reader for Moved {
         }
     }
 
+    #[inline(always)]
+    fn soon(self, weights: &[i16]) {
+        soon(weights);
+    }
+
     fn too_small(self) -> f32 {
         TOO_SMALL
     }
@@ -102,11 +106,7 @@ impl Reader for Own {
 
     #[inline(always)]
     fn soon(self, weights: &[i16]) {
-        use core::arch::x86_64::{_mm_prefetch, _MM_HINT_T1};
-        for line in weights.chunks(LINE) {
-            // SAFETY: an address inside of `weights`; at no address would it do more than take time.
-            unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
-        }
+        soon(weights);
     }
 
     fn dispatch<Op: WithSimd>(self, _: Arch, op: Op) -> Op::Output {

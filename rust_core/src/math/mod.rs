@@ -21,5 +21,6 @@ pub mod mel;
 pub mod period;
 /// What a single sample may be.
 pub mod sample;
+pub(crate) mod soon;
 /// Windows that shape filters.
 pub mod window;
