@@ -14,6 +14,8 @@ from training.whole import whole
 TITLES = {
     "words_changed": ("words changed", "{:.1%}"),
     "other_words_changed": ("by another recogniser", "{:.1%}"),
+    "words_wrong_before": ("words wrong before", "{:.1%}"),
+    "words_wrong_after": ("after", "{:.1%}"),
     "similarity": ("similarity", "{:.3f}"),
     "verifier_similarity": ("by our verifier", "{:.3f}"),
     "margin_over_nearest": ("over the nearest other", "{:+.3f}"),

@@ -32,7 +32,8 @@ from training.whole import whole
 JUDGES_VERSION = 5
 # Worst is the largest of these, the smallest of those, the furthest from 0 of the last.
 LARGEST_IS_WORST = (
-    "words_changed", "other_words_changed", "leak", "f0_flips", "f0_lost", "rtf", "cpu_share",
+    "words_changed", "other_words_changed", "words_wrong_after", "other_words_wrong_after", "leak",
+    "f0_flips", "f0_lost", "rtf", "cpu_share",
 )  # fmt: skip
 SMALLEST_IS_WORST = (
     "similarity", "margin", "margin_over_nearest", "verifier_similarity", "dnsmos_after",
@@ -40,12 +41,16 @@ SMALLEST_IS_WORST = (
 )  # fmt: skip
 FURTHEST_IS_WORST = ("latency_off_ms", "tilt_off_db")
 FIGURES = (*LARGEST_IS_WORST, *SMALLEST_IS_WORST, *FURTHEST_IS_WORST)
+# What the source was like, beside these.
+BEFORE = ("words_wrong_before", "other_words_wrong_before", "dnsmos_before")
 # Sources that are named as the worst of a figure.
 WORST = 5
 SEED = 20261129
 COLUMNS = (
     ("words_changed", "words", "{:6.1%}"),
     ("other_words_changed", "other", "{:6.1%}"),
+    ("words_wrong_before", "wrg in", "{:6.1%}"),
+    ("words_wrong_after", "wrgout", "{:6.1%}"),
     ("similarity", "simil", "{:6.3f}"),
     ("verifier_similarity", "verif", "{:6.3f}"),
     ("dnsmos_before", "mos in", "{:6.2f}"),
@@ -122,6 +127,7 @@ def row(source: Source, before: Judged, after: Judged, jury: Jury, done: Run) ->
     melody = judges.melody(np.array(before.f0), np.array(after.f0))
     stated_ms = 1000 * done.latency_samples / STREAM_RATE
     measured_ms = envelope_lag_ms(source.samples, done.output, STREAM_RATE)
+    said = None if source.said is None else judges.normalise(source.said)
     seconds = len(source.samples) / STREAM_RATE
     return {
         "source": source.name,
@@ -134,6 +140,11 @@ def row(source: Source, before: Judged, after: Judged, jury: Jury, done: Run) ->
         "other_words_before": before.other_reading,
         "other_words_after": after.other_reading,
         "other_words_changed": judges.words_changed(before.other_reading, after.other_reading),
+        "words_said": said,
+        "words_wrong_before": judges.words_changed(said, before.reading),
+        "words_wrong_after": judges.words_changed(said, after.reading),
+        "other_words_wrong_before": judges.words_changed(said, before.other_reading),
+        "other_words_wrong_after": judges.words_changed(said, after.other_reading),
         "similarity": similar,
         "similarity_before": similar_before,
         "margin": difference(similar, similar_before),
@@ -187,9 +198,8 @@ def figures(rows: list[Result]) -> Result:
     def worst(key: str) -> float | None:
         return over(rows, key, lambda values: max(values, key=lambda value: badness(key, value)))
 
-    keys = (*FIGURES, "dnsmos_before")
-    means = {key: over(rows, key, mean) for key in keys}
-    return {"count": len(rows), "mean": means, "worst": {key: worst(key) for key in keys}}
+    means = {key: over(rows, key, mean) for key in (*FIGURES, *BEFORE)}
+    return {"count": len(rows), "mean": means, "worst": {key: worst(key) for key in FIGURES}}
 
 
 def worst_sources(rows: list[Result]) -> Result:

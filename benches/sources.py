@@ -44,7 +44,7 @@ SENTENCES = (
     "Could you send the finished report to my office before lunch on Thursday?",
     "A thick fog covered the valley, and nobody could see the bridge from the road.",
     "We found a small bookshop near the station that sells maps and old postcards.",
-    "My neighbour says that the garden needs more water during a long dry summer.",
+    "My neighbor says that the garden needs more water during a long dry summer.",
     "The train to the city was late again because of heavy snow on the line.",
     "Fresh bread and coffee were waiting on the table when the children came down.",
 )
@@ -83,6 +83,7 @@ class Source:
     group: str
     language: str
     samples: Samples  # mono at `STREAM_RATE`
+    said: str | None = None  # the text, of what an engine says
 
 
 class UnavailableError(Exception):
@@ -137,7 +138,7 @@ def recordings(_: Engines) -> Iterator[Source]:
 def espeak(engines: Engines) -> Iterator[Source]:
     for variant, sentence in zip(HELD_OUT_ESPEAK, SENTENCES, strict=False):
         made = engines.espeak.speak(text=sentence, voice=f"en-us+{variant}", rate_wpm=160)
-        yield synthetic(f"espeak_{variant}", "espeak-ng", made)
+        yield synthetic(f"espeak_{variant}", "espeak-ng", made, sentence)
 
 
 def flite_voices(_: Engines) -> Iterator[Source]:
@@ -145,7 +146,8 @@ def flite_voices(_: Engines) -> Iterator[Source]:
         raise UnavailableError("no program flite on this machine (Debian package flite)")
     for voice in HELD_OUT_FLITE:
         for number, sentence in enumerate(SENTENCES[5:7], start=1):
-            yield synthetic(f"flite_{voice}_{number}", "flite", flite(sentence, voice))
+            made = flite(sentence, voice)
+            yield synthetic(f"flite_{voice}_{number}", "flite", made, sentence)
 
 
 def kokoro(engines: Engines) -> Iterator[Source]:
@@ -169,14 +171,14 @@ def by_kokoro(
     ids = engines.kokoro.ids(engines.espeak.phonemes(sentence, spelled))
     style = engines.kokoro.packs[voice]
     made = engines.kokoro.speak(ids, style, style, speed=1.0)
-    return synthetic(name, group, made, language)
+    return synthetic(name, group, made, sentence, language)
 
 
 def synthetic(
-    name: str, group: str, samples: npt.NDArray[np.float32], language: str = "en"
+    name: str, group: str, samples: npt.NDArray[np.float32], said: str, language: str = "en"
 ) -> Source:
     level = PEAK / (float(np.abs(samples).max()) + 1e-9)
-    return Source(name, group, language, at_rate(samples * np.float32(level), RATE))
+    return Source(name, group, language, at_rate(samples * np.float32(level), RATE), said)
 
 
 def at_rate(samples: npt.NDArray[np.float32], rate: int, wanted: int = STREAM_RATE) -> Samples:
