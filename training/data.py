@@ -99,15 +99,14 @@ class Labelled:
         return source, answer, in_her_register(tracked(source))
 
 
-def labels_by(cache: Path, who: str) -> Path:
-    """The folder of labels, if those that are there already are by the same, too."""
-    folder = cache / "labelled"
+def made_by(folder: Path, who: str) -> Path:
+    """The folder, made where there is none, if what is there already is by the same, too."""
     folder.mkdir(exist_ok=True)
     note = folder / "by"
     before = note.read_text() if note.exists() else "somebody else"
     if before != who:
-        if any(folder.glob("*.npz")):
-            raise SystemExit(f"{folder} holds labels by {before}, not by {who}; move it away")
+        if any(file.suffix in {".npz", ".npy"} for file in folder.iterdir()):
+            raise SystemExit(f"{folder} holds files by {before}, not by {who}; move it away")
         with whole(note) as out:
             out.write(who.encode())
     return folder
@@ -153,10 +152,10 @@ def colour(rng: np.random.Generator, x: np.ndarray) -> np.ndarray:
         b, a = scipy.signal.iirpeak(rng.uniform(200, 5000), rng.uniform(0.7, 3), fs=RATE)
         x = x + float(rng.uniform(-0.6, 1.0)) * scipy.signal.lfilter(b, a, x)
     choice = rng.random()
-    if choice < 0.10:  # telephone
+    if choice < 0.20:  # telephone
         band = (float(rng.uniform(200, 350)), float(rng.uniform(3200, 3800)))
         x = scipy.signal.sosfilt(scipy.signal.butter(4, band, "bandpass", fs=RATE, output="sos"), x)
-    elif choice < 0.35:  # 11 to 22 kHz recordings, lossy codecs
+    elif choice < 0.45:  # 11 to 22 kHz recordings, lossy codecs
         edge = float(rng.uniform(3800, 10_000))
         x = scipy.signal.sosfilt(scipy.signal.butter(6, edge, fs=RATE, output="sos"), x)
     if rng.random() < 0.25:

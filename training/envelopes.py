@@ -19,30 +19,29 @@ from torch import Tensor
 
 from persona_voice.converter import BANDS, band_centres_hz
 from persona_voice.model.network import ENVELOPE_CEILING, ENVELOPE_FLOOR
-from training.data import over_unvoiced, segment
+from training.data import made_by, over_unvoiced, segment
 from training.learning import cosine
 from training.shard import shard
-from training.synthesis import FFT, RATE, Synthesis, pulses
+from training.synthesis import RATE, Synthesis, pulses
 from training.train import spectrogram
 from training.whole import whole
 
 # The quieter of the two parts is not followed further below the louder than this, in nepers.
 DEPTH = 4.5
-# Of the fit: what it changes is smooth over as many moments and as many bands (deviation of a Gaussian), so that
+# Of the fit: what it changes is smooth over as many moments and as many bands (deviations of a Gaussian), so that
 # it does not follow single harmonics, nor one realisation of noise.
-SMOOTH, REACH = 1.2, 4
-STEPS, RATE_OF_STEPS, LAST_RATE = 16, 0.25, 0.05
-# The sizes of spectrum that the fit hears, each in every so many-th band, and the power below which nobody hears
-# a difference.
-SIZES = {FFT: 1, 256: 3}
+SMOOTH, REACH = (0.5, 0.8), 4
+STEPS, RATE_OF_STEPS, LAST_RATE = 32, 0.25, 0.05
+# The size of spectrum that the fit hears: four periods, since in one of two it would hear where the pulses lie.
+SIZE = 512
+# The power below which nobody hears a difference.
 AUDIBLE_POWER = 1e-9
 SEED = 3
 
 
-def band_weights(bins: int, every: int = 1) -> np.ndarray:
-    """Triangles of unit sum between the neighbours' centres, ``[bins, 80]``, or about every so many-th band."""
-    centres = band_centres_hz()[::every]
-    edges = np.concatenate([[0.0], centres, [RATE / 2]])
+def band_weights(bins: int) -> np.ndarray:
+    """Triangles of unit sum between the neighbours' centres, ``[bins, 80]``."""
+    edges = np.concatenate([[0.0], band_centres_hz(), [RATE / 2]])
     f = np.linspace(0, RATE / 2, bins)[:, None]
     up = (f - edges[:-2]) / np.diff(edges)[:-1]
     down = (edges[2:] - f) / np.diff(edges)[1:]
@@ -72,23 +71,20 @@ class Fit:
 
     def __init__(self) -> None:
         self.synthesis = Synthesis()
-        self.weights = {
-            size: torch.from_numpy(band_weights(size // 2 + 1, every)).float()
-            for size, every in SIZES.items()
-        }
-        along = torch.arange(-REACH, REACH + 1) / SMOOTH
-        kernel = torch.exp(-0.5 * (along[:, None] ** 2 + along[None] ** 2))
+        self.weights = torch.from_numpy(band_weights(SIZE // 2 + 1)).float()
+        moments, bands = (torch.arange(-REACH, REACH + 1) / smooth for smooth in SMOOTH)
+        kernel = torch.exp(-0.5 * (moments[:, None] ** 2 + bands[None] ** 2))
         self.kernel = (kernel / kernel.sum())[None, None]
 
-    def bands(self, sound: Tensor, size: int) -> Tensor:
-        power = spectrogram(sound, size)[0].square()
-        return torch.log(self.weights[size].T @ power + AUDIBLE_POWER)
+    def bands(self, sound: Tensor) -> Tensor:
+        power = spectrogram(sound, SIZE)[0].square()
+        return torch.log(self.weights.T @ power + AUDIBLE_POWER)
 
     def __call__(self, samples: np.ndarray, f0: np.ndarray, found: np.ndarray) -> np.ndarray:
         """``found`` for the same moments as ``f0``, and as it is then."""
         pulse = torch.from_numpy(pulses(over_unvoiced(f0), 0.0))[None]
         sound = segment(samples, 0, pulse.shape[1]).astype(np.float32)
-        wanted = {size: self.bands(torch.from_numpy(sound)[None], size) for size in SIZES}
+        wanted = self.bands(torch.from_numpy(sound)[None])
         start = torch.from_numpy(found.astype(np.float32))
         change = torch.zeros_like(start, requires_grad=True)
         optimizer = torch.optim.Adam([change], betas=(0.8, 0.95))
@@ -100,7 +96,7 @@ class Fit:
                 pulse,
                 torch.randn(pulse.shape, generator=generator),
             )
-            off = sum((self.bands(y, size) - wanted[size]).abs().mean() for size in SIZES)
+            off = (self.bands(y) - wanted).abs().mean()
             optimizer.zero_grad()
             off.backward()
             optimizer.step()
@@ -121,8 +117,8 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--shard", type=shard, default="0/1", help="K/N: every N-th pair")
     options = parser.parse_args()
-    folder = options.cache / "envelopes"
-    folder.mkdir(exist_ok=True)
+    fit_by = f"smooth {SMOOTH}, spectra {SIZE}, steps {STEPS}"
+    folder = made_by(options.cache / "envelopes", fit_by)
     torch.set_num_threads(1)
     fit = Fit()
     files = sorted((options.cache / "pairs").glob("*.npz"))[options.shard]

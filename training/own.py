@@ -16,7 +16,7 @@ import torch
 
 from persona_voice.model.torch_converter import network_of
 from persona_voice.model.weights import read_weights
-from training.data import as_streamed, labels_by
+from training.data import as_streamed, made_by
 from training.export import scale_contrast
 from training.shard import shard
 from training.synthesis import HOP
@@ -36,7 +36,7 @@ def main() -> None:
     scale_contrast(network, back=True)
     late = network.config.late("studio")
     digest = hashlib.sha256(options.weights.read_bytes()).hexdigest()
-    folder = labels_by(options.cache, f"weights {digest[:16]}")
+    folder = made_by(options.cache / "labelled", f"weights {digest[:16]}")
     for file in sorted((options.cache / "speech").glob("*.flac"))[options.shard]:
         out = folder / f"{file.stem}.npz"
         if out.exists():

@@ -19,7 +19,7 @@ from torch.nn.functional import interpolate, pad
 
 from persona_voice.converter import BANDS, SILENT
 from training.content import WIDTH
-from training.data import labels_by
+from training.data import made_by
 from training.learning import Loss, arguments, device, learn
 from training.noncausal import Layer
 from training.synthesis import HOP
@@ -132,7 +132,7 @@ def train(cache: Path, options: argparse.Namespace) -> Teacher:
 
 @torch.inference_mode()
 def label(cache: Path, teacher: Teacher) -> None:
-    folder = labels_by(cache, "the teacher")
+    folder = made_by(cache / "labelled", "the teacher")
     files = sorted((cache / "speech").glob("*.flac"))
     for count, file in enumerate(files, start=1):
         out = folder / f"{file.stem}.npz"

@@ -34,7 +34,7 @@ LABELLED_WEIGHT, UNLIKE_WEIGHT, STRANGE_WEIGHT = 0.25, 0.4, 1.5
 # Against the weights of the adversary in training.
 ADVERSARY_TIMES = 3.0
 # How like her recordings (cosine) a second and a half of her own envelopes are, on the average.
-HERSELF = 0.82
+HERSELF = 0.84
 # Of a batch, how many pairs and how many others are listened to: it costs as much as the rest of a step.
 LISTENED_PAIRS, LISTENED_LABELLED = 2, 4
 

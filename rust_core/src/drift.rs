@@ -157,11 +157,11 @@ impl Course {
     /// How many are, before `end`.
     fn due(&mut self, end: u64) -> usize {
         let mut count = 0;
-        while self.ahead < end {
+        while self.ahead < end && self.step != self.wanted {
             self.go_on();
             count += 1;
         }
-        count
+        count + end.saturating_sub(self.ahead).div_ceil(self.step) as usize
     }
 }
 

@@ -14,8 +14,8 @@ from training.data import (
     Pairs,
     crop_of_labelled,
     crop_of_pair,
-    labels_by,
     log_mel,
+    made_by,
 )
 from training.speech import JOINED_S, LONGEST_S, cut, joined
 from training.synthesis import HOP, RATE
@@ -137,12 +137,12 @@ def test_recordings_are_cut_levelled_and_joined() -> None:
 
 
 def test_labels_of_one_cache_are_of_one_origin(tmp_path: Path) -> None:
-    folder = labels_by(tmp_path, "the teacher")
-    labels_by(tmp_path, "weights 7")  # there were none yet
+    folder = made_by(tmp_path / "labelled", "the teacher")
+    made_by(tmp_path / "labelled", "weights 7")  # there were none yet
     (folder / "real_1.npz").touch()
-    assert labels_by(tmp_path, "weights 7") == folder
-    with pytest.raises(SystemExit, match="holds labels by weights 7, not by the teacher"):
-        labels_by(tmp_path, "the teacher")
+    assert made_by(tmp_path / "labelled", "weights 7") == folder
+    with pytest.raises(SystemExit, match="holds files by weights 7, not by the teacher"):
+        made_by(tmp_path / "labelled", "the teacher")
     (folder / "by").unlink()
-    with pytest.raises(SystemExit, match="holds labels by somebody else, not by weights 7"):
-        labels_by(tmp_path, "weights 7")
+    with pytest.raises(SystemExit, match="holds files by somebody else, not by weights 7"):
+        made_by(tmp_path / "labelled", "weights 7")
