@@ -2,7 +2,7 @@
 judgement.
 
     python -m training [--cache DIR] [--pairs N] [--steps N]
-    python -m training --begin WEIGHTS --run NAME [--cache DIR] [--tuning-steps N]
+    python -m training --begin WEIGHTS --run NAME [--cache DIR] [--tuning-steps N] [--seed N]
 
 With ``--begin`` exported weights are tuned on: they label the speech (`training.own`) in the place of teacher,
 listener and training, whose options count for nothing then. Stopped at any moment and started again, it goes on where it was. Nothing
@@ -58,7 +58,7 @@ def from_nothing(options: argparse.Namespace) -> Path:
     next_is("training")
     run(
         "training.train", "--cache", cache, "--run", options.run, "--steps", options.steps,
-        "--threads", CORES,
+        "--seed", options.seed, "--threads", CORES,
     )  # fmt: skip
     weights: Path = cache / "runs" / f"{options.run}.safetensors"
     run("training.export", "--cache", cache, "--run", options.run, weights)
@@ -87,6 +87,7 @@ def main() -> None:
     parser.add_argument("--teacher-steps", type=int, default=1200)
     parser.add_argument("--steps", type=int, default=10_000)
     parser.add_argument("--tuning-steps", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=7, help="of the batches")
     parser.add_argument(
         "--out", type=Path, default=Path("persona_voice/assets/weights/converter.safetensors")
     )
@@ -114,7 +115,8 @@ def main() -> None:
     candidate = cache / "runs" / f"{options.run}_tuned.safetensors"
     run(
         "training.tune", "--cache", cache, "--models", models, "--begin", untuned,
-        "--run", candidate.stem, "--steps", options.tuning_steps, "--threads", CORES,
+        "--run", candidate.stem, "--steps", options.tuning_steps, "--seed", options.seed,
+        "--threads", CORES,
     )  # fmt: skip
     next_is("export")
     both_ends = ("--mean-with", untuned) if options.begin else ()
