@@ -1,5 +1,6 @@
 //! The converter's network, native: torch's weights without torch.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use pulp::{Arch, Simd, WithSimd};
@@ -275,12 +276,11 @@ impl Memory {
 
     /// Of one layer, for each row of `x`: itself normed, and what was so `dilation` frames before.
     fn both(&mut self, layer: usize, gain: &[f32], x: &[f32], both: &mut [f32]) {
-        let (ring, channels) = (&mut self.rings[layer], gain.len());
+        let channels = gain.len();
         let rows = both.chunks_exact_mut(2 * channels);
         for (t, (x, both)) in x.chunks_exact(channels).zip(rows).enumerate() {
-            // The slot of the oldest is the one that this frame takes.
-            let slot = (self.position + t) % (ring.len() / channels) * channels;
-            let kept = &mut ring[slot..slot + channels];
+            let slot = self.slot(layer, t, channels);
+            let kept = &mut self.rings[layer][slot];
             let (now, earlier) = both.split_at_mut(channels);
             earlier.copy_from_slice(kept);
             norm(x, gain, now);
@@ -290,13 +290,18 @@ impl Memory {
 
     /// `both` of this layer, if there is one, will be asked soon for so many rows.
     fn soon(&self, layer: usize, channels: usize, rows: usize) {
-        let Some(ring) = self.rings.get(layer) else {
-            return;
-        };
-        for t in 0..rows {
-            let slot = (self.position + t) % (ring.len() / channels) * channels;
-            soon(&ring[slot..slot + channels]);
+        if layer < self.rings.len() {
+            for t in 0..rows {
+                soon(&self.rings[layer][self.slot(layer, t, channels)]);
+            }
         }
+    }
+
+    /// Where in its ring a layer keeps the oldest that row `t` needs, whose place that row takes.
+    fn slot(&self, layer: usize, t: usize, channels: usize) -> Range<usize> {
+        let slots = self.rings[layer].len() / channels;
+        let start = (self.position + t) % slots * channels;
+        start..start + channels
     }
 
     /// The speaker's log amplitudes at the moment that frame `t` of these answers for.

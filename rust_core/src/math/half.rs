@@ -3,8 +3,6 @@
 
 use pulp::{Arch, WithSimd};
 
-use crate::math::soon::soon;
-
 /// Of a half float moved to a place in a single one: the bits of sign, exponent and fraction.
 const BITS: u32 = 0x8fff_e000;
 /// Its exponent then counts from another zero: the value is too small by this, 2^112.
@@ -16,10 +14,6 @@ pub(crate) trait Reader: Copy {
 
     /// Each weight times `scale`, whole eights of them.
     fn read(self, weights: &[Self::Weight], scale: f32, values: &mut [f32]);
-
-    /// These will be read soon.
-    #[inline(always)]
-    fn soon(self, _: &[Self::Weight]) {}
 
     /// What `read` gives is too small by this.
     fn too_small(self) -> f32 {
@@ -61,11 +55,6 @@ impl Reader for Moved {
         }
     }
 
-    #[inline(always)]
-    fn soon(self, weights: &[i16]) {
-        soon(weights);
-    }
-
     fn too_small(self) -> f32 {
         TOO_SMALL
     }
@@ -102,11 +91,6 @@ impl Reader for Own {
                 *value = read * scale;
             }
         }
-    }
-
-    #[inline(always)]
-    fn soon(self, weights: &[i16]) {
-        soon(weights);
     }
 
     fn dispatch<Op: WithSimd>(self, _: Arch, op: Op) -> Op::Output {

@@ -4,6 +4,7 @@ use pulp::{Arch, Simd, WithSimd};
 
 use crate::math::curve::gelu;
 use crate::math::half::{Moved, Own, Reader, Singles};
+use crate::math::soon::soon;
 
 /// Rows that lie side by side, and are summed so.
 const TILE: usize = 32;
@@ -359,7 +360,7 @@ impl<R: Reader> ProductOfMany<'_, R> {
                 let next = (number * columns + (block + 1) * UNPACKED) * TILE;
                 let coming = self.weights.tiles.get(next..).unwrap_or_default();
                 let coming = coming.chunks(UNPACKED * TILE).next();
-                self.weights.reader.soon(coming.unwrap_or_default());
+                soon(coming.unwrap_or_default());
                 let x = |n: usize| &self.x[n * columns + block * UNPACKED..][..values.len()];
                 let mut n = 0;
                 while n + TOGETHER <= count {
